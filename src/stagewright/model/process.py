@@ -1,0 +1,47 @@
+"""Process types and sidecars: what a droplet can start (contracts/cloudfoundry-staging.md §1.2, §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Process:
+    """A named command, as in ``web: gunicorn app:app``."""
+
+    type: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A command that runs beside processes of the named types. ``memory`` is in MB."""
+
+    name: str
+    command: str
+    process_types: tuple[str, ...]
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The process types and sidecars of a droplet, in order."""
+
+    types: tuple[Process, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
+
+    def merged(self, later: Processes) -> Processes:
+        """A later source replaces a type in its place and appends new ones (§1.2 step 4)."""
+        commands = {process.type: process.command for process in self.types}
+        commands.update((process.type, process.command) for process in later.types)
+        types = tuple(Process(type_, command) for type_, command in commands.items())
+        sidecars = {sidecar.name: sidecar for sidecar in (*self.sidecars, *later.sidecars)}
+        return Processes(types, tuple(sidecars.values()))
+
+    def command(self, type_: str) -> str | None:
+        return next((process.command for process in self.types if process.type == type_), None)
+
+    @classmethod
+    def of(cls, commands: Iterable[tuple[str, str]]) -> Processes:
+        return cls(tuple(Process(type_, command) for type_, command in commands))
