@@ -31,13 +31,14 @@ def parse_duration(text: str) -> float:
 
 def show_size(size: int) -> str:
     """``size`` bytes for a person: three figures and a unit."""
-    if size < 1024:
+    if size < 1000:
         return f"{size} B"
     amount = float(size)
-    for unit in ("KB", "MB", "GB"):
+    units = iter(("KB", "MB", "GB", "TB"))
+    unit = "B"
+    while amount >= 999.5:
         amount /= 1024
-        if amount < 999.5:
-            break
+        unit = next(units)
     return f"{amount:.1f} {unit}" if amount < 99.95 else f"{amount:.0f} {unit}"
 
 

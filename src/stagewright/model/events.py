@@ -1,0 +1,120 @@
+"""What a build tells while it runs. The core emits these; the terminal, `--json` and later the web and the audit render them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stagewright.errors import Fault
+from stagewright.model.build import Droplet, WrittenImage
+from stagewright.model.containers import Cause, Stream
+from stagewright.model.digest import Digest
+from stagewright.model.names import AppName, BuildId, StackName
+from stagewright.model.plan import Action, Plan
+from stagewright.model.tree import Difference
+
+
+@dataclass(frozen=True)
+class BuildStarted:
+    build: BuildId
+    app: AppName
+    stack: StackName
+    stack_digest: Digest
+    package: Digest
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class PlanMade:
+    """The plan, whenever it grew."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class ActionStarted:
+    action: Action
+
+
+@dataclass(frozen=True)
+class ScriptOutput:
+    """One line of a script, without its end, masked; control characters are still in it."""
+
+    stream: Stream
+    line: str
+
+
+@dataclass(frozen=True)
+class ActionFinished:
+    action: Action
+    seconds: float
+    exit_code: int | None = None
+    wrote: Difference | None = None
+    says: str = ""
+    """What came of it, in a few words: ``matched``, ``no``, the size of the droplet."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far one long step is. ``total`` is None where nobody knows."""
+
+    what: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something a person should know: what was reused, and because of what."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    text: str
+
+
+@dataclass(frozen=True)
+class TimeSpent:
+    """Where the time of a staging went, in seconds: that of the scripts apart from the platform's own."""
+
+    total: float
+    scripts: float
+    parts: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class BuildStaged:
+    build: BuildId
+    droplet: Droplet
+    images: tuple[WrittenImage, ...]
+    seconds: float
+    reused: bool = False
+    time: TimeSpent | None = None
+
+
+@dataclass(frozen=True)
+class BuildFailed:
+    build: BuildId
+    error: str
+    """The name of the class of the problem."""
+    fault: Fault
+    brief: str
+    hint: str
+    details: str
+    cause: Cause | None = None
+
+
+Event = (
+    BuildStarted
+    | PlanMade
+    | ActionStarted
+    | ScriptOutput
+    | ActionFinished
+    | Progressed
+    | Noted
+    | Warned
+    | BuildStaged
+    | BuildFailed
+)

@@ -1,0 +1,47 @@
+"""YAML from strangers: small, safe, and with the line in every complaint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+LARGEST = 1 << 20
+"""Bytes of the largest YAML file that is read at all."""
+
+
+class NotReadable(Exception):
+    """What is wrong with a YAML text, in words; the caller knows the file and whose fault it is."""
+
+
+def load_yaml(text: bytes) -> Any:
+    """The one document in ``text``, with duplicate keys resolved as the reference does (the last wins).
+
+    Raises NotReadable for text that is too large, not UTF-8 or not YAML. Aliases are shared, never copied, so that a small text
+    cannot become a large value; nobody here walks values deeper than the few levels of a manifest.
+    """
+    if len(text) > LARGEST:
+        raise NotReadable(f"it is larger than {LARGEST >> 20} MB")
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadable(f"byte {error.start} is not UTF-8") from error
+    try:
+        return yaml.load(decoded, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        raise NotReadable(f"{where}{error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise NotReadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def scalar_text(value: object) -> str | None:
+    """A YAML scalar as the text a person wrote, near enough: 1 → "1", true → "true", null → ""; None for a list or a map."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    return None
