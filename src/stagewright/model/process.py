@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_PLAIN_BYTES = frozenset((string.ascii_letters + string.digits + "-_").encode())
+
+
+def process_file_name(type_: str) -> str:
+    """The name of the file below ``/lifecycle/process`` that holds the command of process type ``type_``.
+
+    Every byte that is not an ASCII letter, a digit, ``-`` or ``_`` is written as ``%XX``; launcher.sh does the same.
+    """
+    encoded = type_.encode("utf-8", "surrogateescape")
+    return "".join(chr(byte) if byte in _PLAIN_BYTES else f"%{byte:02X}" for byte in encoded)
 
 
 @dataclass(frozen=True)
