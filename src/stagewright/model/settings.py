@@ -20,6 +20,8 @@ class Trust:
     files: Mapping[PurePosixPath, bytes] = field(default_factory=dict)
     """Content by place in the container."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What was left out and why, by name and never by value, for ``doctor``; builds do not see it."""
 
 
 @dataclass(frozen=True)
