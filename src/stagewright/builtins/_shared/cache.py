@@ -42,15 +42,16 @@ class Cache:
         directory.mkdir(exist_ok=True)
         return directory
 
-    def have(self, name: str, version: str, make: Callable[[Path], None]) -> Path:
+    def have(self, name: str, version: str, make: Callable[[Path], None], *, shown: str = "") -> Path:
         """The directory ``name`` in exactly that version: reused, which is said, or made by ``make(empty directory)``.
 
-        A making that was cut off leaves nothing that the next staging could mistake for the whole.
+        A making that was cut off leaves nothing that the next staging could mistake for the whole. ``shown`` is what the log
+        calls it (default: name and version).
         """
         place = self.directory / name
         holds = self._holds()
         if holds.get(name) == version and place.is_dir():
-            detail(f"Reusing {name} {version} from the cache")
+            detail(f"Reusing {shown or f'{name} {version}'} from the cache")
             return place
         self._record({key: value for key, value in holds.items() if key != name})
         _remove(place)
@@ -58,6 +59,10 @@ class Cache:
         make(place)
         self._record({**self._holds(), name: version})
         return place
+
+    def held(self) -> dict[str, str]:
+        """What is there as a whole: the version of each directory that ``have`` made."""
+        return {name: version for name, version in self._holds().items() if (self.directory / name).is_dir()}
 
     def forget(self, keep: Iterable[str]) -> None:
         """Remove the directories that are not in ``keep``: versions and tools that the app no longer asks for."""
