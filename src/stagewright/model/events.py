@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stagewright.errors import Fault
 from stagewright.model.build import Droplet, WrittenImage
@@ -49,7 +50,8 @@ class ActionFinished:
     action: Action
     seconds: float
     exit_code: int | None = None
-    wrote: Difference | None = None
+    wrote: Mapping[str, Difference] = field(default_factory=dict)
+    """What a script did to app, deps, profile.d and cache; trees that it left alone are not named."""
     says: str = ""
     """What came of it, in a few words: ``matched``, ``no``, the size of the droplet."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 VCAP_ID = 2000
@@ -54,10 +54,6 @@ class Layout:
     @property
     def cache(self) -> PurePosixPath:
         return self.home / "cache"
-
-    def moved(self, home: PurePosixPath, buildpacks: PurePosixPath, tmp: PurePosixPath) -> Layout:
-        """The same places for scripts that run without a root of their own (``--sandbox none``)."""
-        return replace(self, home=home, buildpacks=buildpacks, tmp=tmp)
 
 
 def deps_index(position: int, count: int) -> str:

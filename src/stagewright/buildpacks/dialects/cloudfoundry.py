@@ -1,0 +1,170 @@
+"""Cloud Foundry's dialect: which scripts run, with which arguments, and what their documents mean.
+
+Rule of all of it: contracts/cloudfoundry-staging.md §1.2. Pure but for the two readers at the end, which read what scripts wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import xxhash
+
+from stagewright.errors import BuildpackProblem
+from stagewright.model.buildpack import Buildpack, Script
+from stagewright.model.layout import Layout, deps_index
+from stagewright.model.plan import RunScript
+from stagewright.model.process import Process, Processes, Sidecar
+from stagewright.packages.yaml_reading import NotReadable, load_yaml, scalar_text
+
+_RELEASE = "The release output"
+
+
+def key_directory(key: str) -> str:
+    """The name of a buildpack's directory and cache: xxhash64 of its key, 16 hexadecimal digits (§1.1)."""
+    return xxhash.xxh64_hexdigest(key.encode())
+
+
+def cache_directory(step: RunScript) -> str:
+    """The cache of a script's buildpack below the build's cache: the final one's is ``final`` (§1.2 steps 2 and 3)."""
+    return "final" if step.final else key_directory(step.buildpack.key)
+
+
+def final_scripts(buildpack: Buildpack) -> tuple[Script, ...]:
+    """What the last buildpack runs: finalize, with supply before it where it has one; else compile (§1.2 step 3)."""
+    if buildpack.has(Script.FINALIZE):
+        return (Script.SUPPLY, Script.FINALIZE) if buildpack.has(Script.SUPPLY) else (Script.FINALIZE,)
+    return (Script.COMPILE,)
+
+
+def argv(step: RunScript, layout: Layout) -> tuple[PurePosixPath | str, ...]:
+    """The command line of a script. Places are paths, so that a sandbox without a root of its own can say where they are."""
+    program = layout.buildpacks / key_directory(step.buildpack.key) / "bin" / step.script
+    cache = layout.cache / cache_directory(step)
+    index = deps_index(step.position, step.count)
+    match step.script:
+        case Script.DETECT | Script.RELEASE:
+            return (program, layout.app)
+        case Script.SUPPLY:
+            return (program, layout.app, cache, layout.deps, index)
+        case Script.FINALIZE:
+            return (program, layout.app, cache, layout.deps, index, layout.profile_d)
+        case Script.COMPILE:
+            return (program, layout.app, cache)
+
+
+@dataclass(eq=False)
+class BadBuildpackDocument(BuildpackProblem):
+    """A file or an output of a buildpack does not have the form of its contract."""
+
+    buildpack: str
+    document: str
+    says: str
+
+    def brief(self) -> str:
+        return f"{self.document} of the buildpack {self.buildpack} cannot be read: {self.says}."
+
+    def hint(self) -> str:
+        return "This is for the buildpack's author to mend; try another version of it."
+
+
+@dataclass(eq=False)
+class BadRelease(BadBuildpackDocument):
+    """What bin/release printed is not what it should be: a failure of release (§1.3, 224)."""
+
+
+@dataclass(frozen=True)
+class BuildpackConfig:
+    """config.yml of a deps directory; other keys are ignored (§1.4)."""
+
+    name: str = ""
+    version: str | None = None
+    entrypoint_prefix: str | None = None
+    output_metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+def parse_release(text: bytes, buildpack: Buildpack) -> Processes:
+    """``default_process_types`` of a release script's output; nothing printed is no process. Raises BadRelease."""
+    try:
+        types = _map(text, buildpack, _RELEASE).get("default_process_types") or {}
+    except BadBuildpackDocument as error:
+        raise BadRelease(error.buildpack, error.document, error.says) from error
+    if not isinstance(types, dict):
+        raise BadRelease(str(buildpack), _RELEASE, "default_process_types is not a map")
+    commands = [(str(type_), scalar_text(command)) for type_, command in types.items()]
+    bad = [type_ for type_, command in commands if command is None]
+    if bad:
+        raise BadRelease(str(buildpack), _RELEASE, f"the command of {bad[0]!r} is not a text")
+    return Processes.of((type_, command) for type_, command in commands if command is not None)
+
+
+def parse_launch(text: bytes, buildpack: Buildpack) -> Processes:
+    """launch.yml: process types and sidecars (§1.2 step 4). Raises BadBuildpackDocument."""
+    document = _map(text, buildpack, "launch.yml")
+    types: list[Process] = []
+    sidecars: list[Sidecar] = []
+    for entry in document.get("processes") or []:
+        try:
+            type_, command = str(entry["type"]), str(entry["command"])
+            limits = entry.get("limits") or {}
+            cloudfoundry = (entry.get("platforms") or {}).get("cloudfoundry") or {}
+            beside = tuple(map(str, cloudfoundry.get("sidecar_for") or ()))
+            memory = int(limits["memory"]) if limits.get("memory") is not None else None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BadBuildpackDocument(
+                str(buildpack), "launch.yml", f"the process {entry!r:.80} is malformed"
+            ) from error
+        if beside:
+            sidecars.append(Sidecar(type_, command, beside, memory))
+        else:
+            types.append(Process(type_, command))
+    return Processes(tuple(types), tuple(sidecars))
+
+
+def parse_config(text: bytes, buildpack: Buildpack) -> BuildpackConfig:
+    """config.yml. Raises BadBuildpackDocument."""
+    document = _map(text, buildpack, "config.yml")
+    config = document.get("config")
+    metadata = document.get("output_metadata")
+    prefix = config.get("entrypoint_prefix") if isinstance(config, dict) else None
+    return BuildpackConfig(
+        name=scalar_text(document.get("name")) or "",
+        version=scalar_text(document.get("version")) or None,
+        entrypoint_prefix=scalar_text(prefix) or None,
+        output_metadata=metadata if isinstance(metadata, dict) else {},
+    )
+
+
+def read_launch(deps: Path, index: str, buildpack: Buildpack) -> Processes | None:
+    """What ``deps/INDEX/launch.yml`` says; None where there is none. The padded index is right: the reference's unpadded look-up
+    of ten and more buildpacks is a bug (docs/reference/conformance.md). Raises BadBuildpackDocument."""
+    text = _read(deps / index / "launch.yml")
+    return None if text is None else parse_launch(text, buildpack)
+
+
+def read_config(deps: Path, index: str, buildpack: Buildpack) -> BuildpackConfig:
+    """What ``deps/INDEX/config.yml`` says, or nothing. Raises BadBuildpackDocument."""
+    text = _read(deps / index / "config.yml")
+    return BuildpackConfig() if text is None else parse_config(text, buildpack)
+
+
+def _read(path: Path) -> bytes | None:
+    """A script wrote this tree: its links lead where it likes, so none is followed."""
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read((1 << 20) + 1)
+
+
+def _map(text: bytes, buildpack: Buildpack, document: str) -> dict[str, Any]:
+    try:
+        value = load_yaml(text)
+    except NotReadable as error:
+        raise BadBuildpackDocument(str(buildpack), document, str(error)) from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadBuildpackDocument(str(buildpack), document, f"it is a {type(value).__name__}, not a map")
+    return value

@@ -1,0 +1,124 @@
+"""Buildpacks by content. A build uses bits from here, so nobody can change a buildpack under a running build, and two builds that
+used the same bits can be told to have done so."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagewright.buildpacks.catalogue import Catalogue
+from stagewright.buildpacks.dialects import dialect_of, scripts_of
+from stagewright.errors import BuildpackProblem
+from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef
+from stagewright.model.tree import Bounds
+from stagewright.trees import LinkPolicy, copy_tree, remove_tree, tree_digest
+
+_IGNORED = frozenset({".git", "__pycache__"})
+
+
+@dataclass(eq=False)
+class MalformedBuildpack(BuildpackProblem):
+    """A directory is not a buildpack."""
+
+    reference: str
+    says: str
+
+    def brief(self) -> str:
+        return f"The buildpack {self.reference} is malformed: {self.says}."
+
+    def hint(self) -> str:
+        return (
+            "A buildpack is a directory with bin/supply and bin/finalize, or bin/detect, bin/compile and bin/release."
+        )
+
+
+@dataclass(frozen=True)
+class BuildpackStore:
+    """``directory`` holds one directory per content digest. Safe for several processes: an entry appears by one rename."""
+
+    directory: Path
+    catalogue: Catalogue
+    bounds: Bounds
+
+    def obtain(self, ref: BuildpackRef) -> Buildpack:
+        """The buildpack that ``ref`` names, copied here if its content is new. Raises MalformedBuildpack and what `trees` refuses."""
+        source = self.catalogue.directory(ref) if isinstance(ref, BuiltinRef) else ref.path
+        if not (source / "bin").is_dir():
+            raise MalformedBuildpack(str(ref), "it has no directory 'bin'")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.directory))
+        try:
+            return self._keep(ref, source, incoming)
+        finally:
+            remove_tree(incoming)
+
+    def _keep(self, ref: BuildpackRef, source: Path, incoming: Path) -> Buildpack:
+        bits = incoming / "bits"
+        builtin = isinstance(ref, BuiltinRef)
+        # A built-in may link to what it shares with its neighbours; anybody else's link must stay inside.
+        links = LinkPolicy.KEEP if builtin else LinkPolicy.INSIDE
+        bits.mkdir()
+        copy_tree(source, bits, ignored=_ignored, bounds=self.bounds, links=links, owner=None)
+        if builtin:
+            _make_whole(bits, source)
+        _readable_by_all(bits)
+        digest = tree_digest(bits)
+        kept = self.directory / digest.hex
+        if not kept.is_dir():
+            try:
+                bits.rename(kept)
+            except OSError:
+                if not kept.is_dir():
+                    raise
+        scripts = scripts_of(kept)
+        if not scripts:
+            raise MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
+        return Buildpack(
+            key=str(ref),
+            name=source.name,
+            version=_version(kept),
+            digest=digest,
+            root=kept,
+            dialect=dialect_of(kept, scripts),
+            scripts=scripts,
+        )
+
+
+def _ignored(path: str, is_directory: bool) -> bool:
+    return is_directory and path.rpartition("/")[2] in _IGNORED
+
+
+def _make_whole(bits: Path, source: Path) -> None:
+    """Put what a built-in shares with its neighbours in the place of the link to it, so that the copy stands alone."""
+    for directory, _, files in os.walk(bits):
+        for name in files:
+            path = Path(directory) / name
+            if path.is_symlink():
+                shared = source / path.relative_to(bits)
+                content, mode = shared.read_bytes(), shared.stat().st_mode
+                path.unlink()
+                path.write_bytes(content)
+                path.chmod(mode & 0o755)
+
+
+def _readable_by_all(bits: Path) -> None:
+    """Scripts run as another user than the one who wrote them: what the owner may read and run, everybody may."""
+    for directory, directories, files in os.walk(bits):
+        for name in (*directories, *files):
+            path = Path(directory) / name
+            if not path.is_symlink():
+                mode = path.stat().st_mode & 0o777
+                path.chmod(0o755 if path.is_dir() or mode & 0o100 else 0o644)
+    bits.chmod(0o755)
+
+
+def _version(root: Path) -> str | None:
+    """The VERSION file (contracts/cloudfoundry-staging.md §2.3), where there is one of a sensible form."""
+    path = root / "VERSION"
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        text = file.read(100).decode("utf-8", "replace").strip()
+    return text if text and text.isprintable() else None

@@ -1,0 +1,145 @@
+"""The log of a build: plain lines for a pipe; colour and a bar that moves for a terminal."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+from stagewright.cli.show.wording import Line, Role, lines_of
+from stagewright.model.events import ActionFinished, ActionStarted, Event, Progressed
+from stagewright.model.quantities import show_size
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_PREFIX = {
+    Role.TITLE: "",
+    Role.PHASE: "===> ",
+    Role.OUTPUT: "",
+    Role.ERROR_OUTPUT: "",
+    Role.DETAIL: "     ",
+    Role.WARNING: "  !  ",
+    Role.FAILURE: "",
+    Role.SUCCESS: "===> ",
+}
+_STYLE = {
+    Role.TITLE: "bold",
+    Role.PHASE: "bold cyan",
+    Role.DETAIL: "dim",
+    Role.WARNING: "yellow",
+    Role.FAILURE: "bold red",
+    Role.SUCCESS: "bold green",
+}
+
+
+class Log(Protocol):
+    """Shows events and lines; entered for as long as the work lasts."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def line(self, line: Line) -> None: ...
+
+
+class PlainLog(AbstractContextManager["PlainLog"]):
+    """Lines without colour. Long steps say how far they are every few seconds, since nobody sees a bar in a file."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._said = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._out.flush()
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, Progressed):
+            self._progress(event)
+        for line in lines_of(event):
+            self.line(line)
+
+    def line(self, line: Line) -> None:
+        self._out.write(f"{_PREFIX[line.role]}{line.text}\n")
+        self._out.flush()
+
+    def _progress(self, event: Progressed) -> None:
+        now = time.monotonic()
+        if now - self._said >= 5:
+            self._said = now
+            of = f" of {show_size(event.total)}" if event.total else ""
+            self.line(Line(Role.DETAIL, f"{event.what}: {show_size(event.done)}{of}"))
+
+
+class LiveLog(AbstractContextManager["LiveLog"]):
+    """Lines with colour above one bar, which is there only while something long goes on."""
+
+    def __init__(self, out: TextIO) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = Console(file=out, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._bar: Progress = Progress(
+            TextColumn("     {task.description}"),
+            BarColumn(bar_width=28),
+            TextColumn("{task.fields[amount]}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            refresh_per_second=8,
+        )
+        self._task: TaskID | None = None
+        self._what = ""
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clear()
+        self._bar.stop()
+
+    def event(self, event: Event) -> None:
+        match event:
+            case Progressed():
+                self._show(event.what, event.done, event.total)
+            case ActionStarted(action=action):
+                self._show(action.step.verb_noun, 0, None)
+            case ActionFinished():
+                self._clear()
+            case _:
+                pass
+        for line in lines_of(event):
+            self.line(line)
+
+    def line(self, line: Line) -> None:
+        from rich.text import Text
+
+        self._console.print(Text(f"{_PREFIX[line.role]}{line.text}", style=_STYLE.get(line.role, "")))
+
+    def _show(self, what: str, done: int, total: int | None) -> None:
+        amount = (show_size(done) + (f" of {show_size(total)}" if total else "")) if done else ""
+        if self._task is None or what != self._what:
+            self._clear()
+            self._what = what
+            self._task = self._bar.add_task(what, total=total, amount=amount)
+        self._bar.update(self._task, completed=done, total=total, amount=amount)
+
+    def _clear(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+def open_log(out: TextIO) -> PlainLog | LiveLog:
+    """The log that fits where it goes."""
+    return LiveLog(out) if out.isatty() else PlainLog(out)

@@ -1,0 +1,197 @@
+"""The verb *stage*: source becomes a droplet and images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from stagewright.droplets import open_droplet, write_facts
+from stagewright.droplets.facts import droplet_from, facts_document
+from stagewright.errors import Cancelled, LimitProblem, PlatformProblem, Problem
+from stagewright.model.build import BuildRequest, Droplet
+from stagewright.model.digest import Digest
+from stagewright.model.events import BuildFailed, BuildStaged, BuildStarted, Noted, TimeSpent
+from stagewright.model.names import BuildId
+from stagewright.model.plan import Plan
+from stagewright.ports.events import EventSink, deaf
+from stagewright.ports.keeping import Workspace
+from stagewright.services.platform import Platform
+from stagewright.services.prepare import StageOrder, cache_slot, note_unenforced, prepare, result_key
+from stagewright.staging.building import Building, ShellOnFailure, Tools
+from stagewright.staging.facts import EarlierResult, Facts
+from stagewright.staging.problems import NotReproducible
+from stagewright.trees import remove_tree
+from stagewright.trees.files import file_digest, install_copy
+from stagewright.trees.listing import tree_listing
+
+
+def stage(
+    order: StageOrder, platform: Platform, events: EventSink, on_failure: ShellOnFailure | None = None
+) -> BuildStaged:
+    """Stage ``order``. Raises the Problem that ended it, after telling it as BuildFailed; nothing is left behind then."""
+    build = BuildId.new()
+    try:
+        return _stage(build, order, platform, events, on_failure)
+    except Problem as problem:
+        events(
+            BuildFailed(
+                build,
+                type(problem).__name__,
+                problem.whose_fault(),
+                problem.brief(),
+                problem.hint(),
+                problem.details(),
+            )
+        )
+        raise
+
+
+def _stage(
+    build: BuildId, order: StageOrder, platform: Platform, events: EventSink, on_failure: ShellOnFailure | None
+) -> BuildStaged:
+    started = time.monotonic()
+    swept = platform.sweep()
+    if swept:
+        events(Noted(f"Removed what {swept} killed run{'s' if swept > 1 else ''} had left behind."))
+    with platform.workspaces.open(build) as workspace:
+        request = prepare(order, platform, build, workspace, events)
+        prepared = time.monotonic() - started
+        events(_started(request))
+        note_unenforced(platform, request, events)
+        key = result_key(request, platform.records.installation_key())
+        facts = _facts(order, platform, request, key, workspace)
+        with _cache(order, platform, request, workspace, events):
+            facts = Building(request, workspace, _tools(platform, events), facts, on_failure).run()
+        droplet = _finish(platform, request, facts, key)
+        total = time.monotonic() - started
+        time_spent = TimeSpent(total, facts.script_seconds, (("prepare", prepared), *facts.parts))
+    staged = BuildStaged(build, droplet, facts.images, total, reused=facts.earlier is not None, time=time_spent)
+    events(staged)
+    return staged
+
+
+def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[BuildRequest, Plan, Facts]:
+    """What ``stage`` would do, and because of what. Only detect is run, in the sandbox, and only where nothing was named."""
+    build = BuildId.new()
+    platform.sweep()
+    with platform.workspaces.open(build) as workspace:
+        request = prepare(order, platform, build, workspace, events)
+        key = result_key(request, platform.records.installation_key())
+        facts = _facts(order, platform, request, key, workspace)
+        building = Building(request, workspace, _tools(platform, events), facts)
+        return request, building.detect(), building.facts
+
+
+def check_reproducible(
+    order: StageOrder, platform: Platform, events: EventSink, on_failure: ShellOnFailure | None = None
+) -> BuildStaged:
+    """Stage twice, the second time with an empty cache, and compare. Raises NotReproducible naming the paths that differ."""
+    first = stage(order, platform, events, on_failure)
+    other_path = first.droplet.path.with_name(f".{first.droplet.path.name}.second-{first.build.short}")
+    again = replace(order, droplet=other_path, images=(), no_cache=True, if_changed=False)
+    try:
+        events(Noted("Staging once more, with an empty cache, to compare."))
+        second = stage(again, platform, deaf)
+        if second.droplet.tree == first.droplet.tree:
+            events(Noted(f"Reproducible: both stagings gave the tree {first.droplet.tree}."))
+            return first
+        raise NotReproducible(_differing(first.droplet.path, other_path))
+    finally:
+        other_path.unlink(missing_ok=True)
+        other_path.with_name(other_path.name + ".json").unlink(missing_ok=True)
+
+
+def _differing(first: Path, second: Path) -> tuple[str, ...]:
+    one, two = tree_listing(first), tree_listing(second)
+    paths = sorted(one.keys() | two.keys())
+    return tuple(
+        f"{'changed' if path in one and path in two else 'only in the first' if path in one else 'only in the second'}: {path}"
+        for path in paths
+        if one.get(path) != two.get(path)
+    )
+
+
+def _started(request: BuildRequest) -> BuildStarted:
+    return BuildStarted(
+        request.id,
+        request.app,
+        request.stack.name,
+        request.stack.digest,
+        request.package.digest,
+        request.package.files,
+        request.package.size,
+    )
+
+
+def _tools(platform: Platform, events: EventSink) -> Tools:
+    return Tools(
+        sandbox=platform.sandbox,
+        records=platform.records,
+        trust=platform.settings.trust,
+        network=platform.settings.network,
+        events=events,
+        layers=platform.settings.cache / "layers",
+    )
+
+
+@contextmanager
+def _cache(
+    order: StageOrder, platform: Platform, request: BuildRequest, workspace: Workspace, events: EventSink
+) -> Iterator[None]:
+    """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can trust: it is dropped."""
+    slot = cache_slot(order, request)
+    if order.no_cache:
+        events(Noted("Cache: none, as --no-cache says."))
+    else:
+        events(Noted(f"Cache: {platform.caches.take(slot, workspace.cache)}."))
+    try:
+        yield
+    except Problem as problem:
+        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem) and workspace.cache.exists():
+            platform.caches.give_back(slot, workspace.cache)
+        raise
+    if workspace.cache.exists():
+        platform.caches.give_back(slot, workspace.cache)
+
+
+def _facts(order: StageOrder, platform: Platform, request: BuildRequest, key: Digest, workspace: Workspace) -> Facts:
+    """What is known at the start: with --if-changed, perhaps that nothing has to be done."""
+    if not order.if_changed:
+        return Facts()
+    record = platform.records.recall(key)
+    earlier = _earlier(record, request) if record is not None else None
+    if earlier is None:
+        return Facts()
+    if request.images:
+        remove_tree(workspace.home)
+        workspace.home.mkdir()
+        owner = platform.sandbox.owner
+        open_droplet(earlier.droplet.path, workspace.home, bounds=platform.settings.bounds, owner=owner)
+    return Facts(earlier=earlier, droplet=earlier.droplet)
+
+
+def _earlier(record: Mapping[str, Any], request: BuildRequest) -> EarlierResult | None:
+    """The earlier droplet, where it still lies where it was written, unchanged; brought to where it is wanted now."""
+    try:
+        kept = droplet_from(record["droplet"], Path(record["path"]))
+        build = str(record["build"])
+        if kept.path.stat().st_size != kept.size or file_digest(kept.path) != kept.digest:
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if kept.path != request.droplet:
+        install_copy(kept.path, request.droplet)
+    return EarlierResult(replace(kept, path=request.droplet), build)
+
+
+def _finish(platform: Platform, request: BuildRequest, facts: Facts, key: Digest) -> Droplet:
+    droplet = facts.droplet
+    assert droplet is not None  # noqa: S101 - every plan ends with a droplet
+    write_facts(droplet)
+    document = {"build": str(request.id), "path": str(droplet.path.resolve()), "droplet": facts_document(droplet)}
+    platform.records.remember(key, document)
+    return droplet

@@ -1,0 +1,215 @@
+"""The loop of a build: plan, take the next action, learn from it, plan again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stagewright.buildpacks.dialects.cloudfoundry import key_directory
+from stagewright.droplets import staging_info, write_droplet
+from stagewright.model.build import BuildRequest, Droplet, ImageTarget
+from stagewright.model.buildpack import Script
+from stagewright.model.containers import Command, Network
+from stagewright.model.events import ActionFinished, ActionStarted, PlanMade, Progressed, Warned
+from stagewright.model.layout import Layout, deps_index
+from stagewright.model.plan import Action, PackDroplet, Plan, ReadProcesses, RunScript, WriteImage
+from stagewright.model.quantities import show_size
+from stagewright.model.settings import Trust
+from stagewright.ports.events import EventSink
+from stagewright.ports.keeping import Records, Workspace
+from stagewright.ports.sandbox import Sandbox, Session
+from stagewright.staging.container import build_container
+from stagewright.staging.documents import plan_document
+from stagewright.staging.executor import ScriptExecutor
+from stagewright.staging.facts import Facts
+from stagewright.staging.imaging import write_image
+from stagewright.staging.planner import chosen_buildpacks, plan
+from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed
+from stagewright.trees import chown_tree, remove_tree
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a build works with; chosen by wiring."""
+
+    sandbox: Sandbox
+    records: Records
+    trust: Trust
+    network: Network
+    events: EventSink
+    layers: Path
+    """Where layers are kept between builds."""
+    layout: Layout = field(default_factory=Layout)
+
+
+ShellOnFailure = Callable[[Session, Command], None]
+"""Opens a shell in a build that failed, with the environment of its scripts."""
+
+_ExitCallback = Callable[[type[BaseException] | None, BaseException | None, object], None]
+
+
+@dataclass
+class Building:
+    """One build in its workspace. ``facts`` is all that it knows; losing the object loses nothing but time."""
+
+    request: BuildRequest
+    workspace: Workspace
+    tools: Tools
+    facts: Facts = field(default_factory=Facts)
+    on_failure: ShellOnFailure | None = None
+
+    def run(self) -> Facts:
+        """Do all that the plan says, in its order. Raises the Problem that ended the build."""
+        planned: Plan | None = None
+        with ExitStack() as stack:
+            executor: ScriptExecutor | None = None
+            while True:
+                current = plan(self.request, self.facts)
+                if planned is None or current.digest != planned.digest:
+                    planned = current
+                    self._announce(current)
+                action = current.next(self.facts.done)
+                if action is None:
+                    self._require_match(current)
+                    return self.facts
+                if executor is None and isinstance(action.step, RunScript):
+                    executor = self._open(stack)
+                elif isinstance(action.step, PackDroplet):
+                    executor = self._close(stack)
+                self.facts = self._take(action, executor, current)
+
+    def detect(self) -> Plan:
+        """Only detect is run; the plan as far as that takes it. Raises NoBuildpackMatched."""
+        with ExitStack() as stack:
+            executor: ScriptExecutor | None = None
+            while True:
+                current = plan(self.request, self.facts)
+                action = current.next(self.facts.done)
+                if action is None:
+                    self._require_match(current)
+                    return current
+                if not (isinstance(action.step, RunScript) and action.step.script is Script.DETECT):
+                    return current
+                executor = executor or self._open(stack)
+                self.facts = executor.execute(action, self.facts)
+
+    def _announce(self, current: Plan) -> None:
+        self.tools.events(PlanMade(current))
+        self.tools.records.save(self.request.id, plan_document(self.request, current, self.facts))
+
+    def _open(self, stack: ExitStack) -> ScriptExecutor:
+        """The container of the scripts: it starts before the first of them and is gone before the droplet is packed."""
+        request, tools = self.request, self.tools
+        self._lay_out()
+        spec = build_container(request, self.workspace, tools.trust, tools.network, tools.layout)
+        session = stack.enter_context(tools.sandbox.open(spec))
+        executor = ScriptExecutor(request, self.workspace, session, tools.layout, tools.trust.environment, tools.events)
+        if self.on_failure is not None:
+            stack.push(self._shell_when_failed(session, executor))
+        return executor
+
+    def _shell_when_failed(self, session: Session, executor: ScriptExecutor) -> _ExitCallback:
+        def opened(_kind: type[BaseException] | None, problem: BaseException | None, _trace: object) -> None:
+            if isinstance(problem, ScriptFailed) and self.on_failure is not None:
+                self.on_failure(session, executor.shell())
+
+        return opened
+
+    def _close(self, stack: ExitStack) -> None:
+        stack.close()
+        self._drop_stale_caches()
+
+    def _lay_out(self) -> None:
+        """The directories that every script may count on, owned by whom the scripts run as."""
+        workspace = self.workspace
+        count = len(self.request.buildpacks) if self.request.named else 1
+        for directory in (workspace.profile_d, workspace.cache, workspace.tmp):
+            directory.mkdir(parents=True, exist_ok=True)
+        for position in range(count):
+            (workspace.deps / deps_index(position, count)).mkdir(parents=True, exist_ok=True)
+        owner = self.tools.sandbox.owner
+        if owner is not None:
+            for directory in (workspace.deps, workspace.profile_d, workspace.cache, workspace.tmp):
+                chown_tree(directory, owner)
+
+    def _drop_stale_caches(self) -> None:
+        """Only ``final`` and the caches of this build's buildpacks are kept (§1.2 step 1)."""
+        chosen = chosen_buildpacks(self.request, self.facts) or ()
+        needed = {"final", *(key_directory(buildpack.key) for buildpack in chosen[:-1])}
+        for path in self.workspace.cache.iterdir():
+            if path.name not in needed:
+                remove_tree(path)
+
+    def _take(self, action: Action, executor: ScriptExecutor | None, current: Plan) -> Facts:
+        match action.step:
+            case RunScript() | ReadProcesses():
+                assert executor is not None  # noqa: S101 - opened for the first script
+                return executor.execute(action, self.facts)
+            case PackDroplet():
+                return self._pack(action, current)
+            case WriteImage(target=target):
+                return self._image(action, target)
+
+    def _pack(self, action: Action, current: Plan) -> Facts:
+        decided = self.facts.decided
+        assert decided is not None  # noqa: S101 - planned before
+        self.tools.events(ActionStarted(action))
+        started = time.monotonic()
+        request, workspace = self.request, self.workspace
+        info = staging_info(decided.detected, decided.processes, decided.entrypoint_prefix)
+        packed = write_droplet(
+            workspace.app,
+            workspace.deps,
+            workspace.profile_d,
+            info,
+            request.droplet,
+            progress=lambda done, total: self.tools.events(Progressed("Packing the droplet", done, total)),
+        )
+        droplet = Droplet(
+            path=packed.path,
+            digest=packed.digest,
+            tree=packed.diff_id,
+            size=packed.size,
+            unpacked_size=packed.unpacked_size,
+            app=request.app,
+            stack=request.stack.name,
+            stack_digest=request.stack.digest,
+            buildpacks=decided.buildpacks,
+            detected=decided.detected,
+            processes=decided.processes,
+            entrypoint_prefix=decided.entrypoint_prefix,
+            package=request.package.digest,
+            plan=current.digest,
+        )
+        seconds = time.monotonic() - started
+        self.tools.events(ActionFinished(action, seconds, says=f"{show_size(droplet.size)}, {packed.entries} entries"))
+        return replace(self.facts.after(action.key), droplet=droplet, parts=(*self.facts.parts, ("pack", seconds)))
+
+    def _image(self, action: Action, target: ImageTarget) -> Facts:
+        droplet = self.facts.droplet
+        assert droplet is not None  # noqa: S101 - planned before
+        self.tools.events(ActionStarted(action))
+        started = time.monotonic()
+        image = write_image(self.request.stack, droplet, self.workspace, target, self.tools.layers, self.tools.events)
+        made = sum(1 for layer in image.layers if not layer.reused)
+        seconds = time.monotonic() - started
+        says = f"{show_size(image.size)}, {len(image.layers)} layers, {made} of them new"
+        self.tools.events(ActionFinished(action, seconds, says=says))
+        return replace(
+            self.facts.after(action.key),
+            images=(*self.facts.images, image),
+            parts=(*self.facts.parts, ("image", seconds)),
+        )
+
+    def _require_match(self, current: Plan) -> None:
+        if current.complete or chosen_buildpacks(self.request, self.facts) is not None:
+            return
+        tried = tuple(detection.buildpack.name for detection in self.facts.detections)
+        failed = next((d for d in self.facts.detections if d.failed is not None), None)
+        if failed is not None and failed.failed is not None:
+            self.tools.events(Warned(f"No buildpack matched, and the detect of {failed.buildpack} failed."))
+            raise ScriptFailed(str(failed.buildpack), Script.DETECT, failed.failed, ())
+        raise NoBuildpackMatched(str(self.request.app), tried)

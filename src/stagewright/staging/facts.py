@@ -1,0 +1,60 @@
+"""What is known of a running build. The planner reads it; the executor adds to it; nothing else decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from stagewright.model.build import Droplet, UsedBuildpack, WrittenImage
+from stagewright.model.buildpack import Buildpack
+from stagewright.model.digest import Digest
+from stagewright.model.process import Processes
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What one detect said. ``says`` is its output; ``failed`` when it could not be run or a signal ended it."""
+
+    buildpack: Buildpack
+    matched: bool
+    says: str = ""
+    failed: int | None = None
+
+
+@dataclass(frozen=True)
+class EarlierResult:
+    """A droplet that was made from exactly the same (``--if-changed``)."""
+
+    droplet: Droplet
+    build: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the finished scripts said of how the app is started."""
+
+    processes: Processes
+    buildpacks: tuple[UsedBuildpack, ...]
+    detected: str
+    entrypoint_prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    done: frozenset[Digest] = frozenset()
+    detections: tuple[Detection, ...] = ()
+    final_wrote_launch: bool | None = None
+    """Whether the last buildpack wrote launch.yml, which makes bin/release unnecessary; None until its scripts ran."""
+    released: Processes | None = None
+    decided: Decided | None = None
+    droplet: Droplet | None = None
+    images: tuple[WrittenImage, ...] = ()
+    earlier: EarlierResult | None = None
+    script_seconds: float = 0.0
+    parts: tuple[tuple[str, float], ...] = field(default_factory=tuple)
+
+    def after(self, key: Digest) -> Facts:
+        return replace(self, done=self.done | {key})
+
+    @property
+    def matched(self) -> Detection | None:
+        return next((detection for detection in self.detections if detection.matched), None)

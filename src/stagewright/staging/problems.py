@@ -1,0 +1,197 @@
+"""How a staging can fail. Exit codes for them are the doors' business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stagewright.errors import AppProblem, BuildpackProblem, Fault, LimitProblem
+from stagewright.model.buildpack import Script
+from stagewright.model.quantities import show_duration, show_size
+
+
+@dataclass(eq=False)
+class NoBuildpackMatched(AppProblem):
+    """Every detect said no."""
+
+    app: str
+    tried: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"No buildpack recognised {self.app!r} (tried {', '.join(self.tried)})."
+
+    def hint(self) -> str:
+        return "Name one with --buildpack, or add the file it looks for: requirements.txt, package.json, index.html, Aptfile or Procfile."
+
+
+@dataclass(eq=False)
+class ScriptFailed(BuildpackProblem):
+    """A script ended with something else than 0."""
+
+    buildpack: str
+    script: Script
+    code: int
+    tail: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} failed in {self.script}: bin/{self.script} ended with {_ending(self.code)}."
+
+    def hint(self) -> str:
+        match self.script:
+            case Script.RELEASE:
+                return "This is for the buildpack's author to mend; a Procfile or --command does not need bin/release to succeed."
+            case Script.DETECT:
+                return "Name the buildpack with --buildpack to go on without detection."
+            case _:
+                return "Read the last lines above; --shell-on-failure opens a shell in the build as it stands."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code <= 128 else f"exit code {code} (signal {code - 128})"
+
+
+@dataclass(eq=False)
+class ScriptNotExecutable(BuildpackProblem):
+    """A script that must run has no execute permission."""
+
+    buildpack: str
+    script: Script
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} failed in {self.script}: bin/{self.script} is not executable."
+
+    def hint(self) -> str:
+        return f"chmod +x bin/{self.script} in the buildpack."
+
+
+@dataclass(eq=False)
+class ScriptMissing(BuildpackProblem):
+    """A buildpack lacks a script that its place in the list asks for (contracts/cloudfoundry-staging.md §1.2)."""
+
+    buildpack: str
+    script: Script
+    says: str
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} has no bin/{self.script}: {self.says}."
+
+    def hint(self) -> str:
+        if self.script is Script.SUPPLY:
+            return "Only buildpacks with bin/supply can come before another; put this one last or leave it out."
+        return "Choose another buildpack, or another version of this one."
+
+
+@dataclass(eq=False)
+class DialectNotSupported(BuildpackProblem):
+    """A buildpack was written to a contract that is not built yet."""
+
+    buildpack: str
+    dialect: str
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} is of the dialect {self.dialect!r}, which is not supported yet."
+
+    def hint(self) -> str:
+        return "Buildpacks in Cloud Foundry form run: bin/supply and bin/finalize, or bin/compile and bin/release."
+
+
+@dataclass(eq=False)
+class NoStartCommand(AppProblem):
+    """Nobody said how the app is started."""
+
+    app: str
+
+    def brief(self) -> str:
+        return f"Start command missing: neither a buildpack nor a Procfile says how {self.app!r} is started."
+
+    def hint(self) -> str:
+        return "Add a Procfile with a line 'web: COMMAND', or give --command."
+
+
+@dataclass(eq=False)
+class TimedOut(LimitProblem):
+    """The staging took longer than --timeout."""
+
+    seconds: float
+    during: str
+    tail: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        return f"The staging was ended after its time of {show_duration(self.seconds)}, during {self.during}."
+
+    def hint(self) -> str:
+        return "If it only needs longer, raise --timeout; if it hangs, the last lines above say where."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+@dataclass(eq=False)
+class OutOfMemory(LimitProblem):
+    """The kernel killed a process of the build for using more than --memory."""
+
+    memory: int
+    during: str
+    tail: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        return f"The build ran out of its {show_size(self.memory)} of memory, during {self.during}."
+
+    def hint(self) -> str:
+        return "Raise --memory."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+@dataclass(eq=False)
+class OutOfDisk(LimitProblem):
+    """The build wrote more than --disk."""
+
+    disk: int
+    during: str
+    tail: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        return f"The build wrote more than its {show_size(self.disk)} of disk, during {self.during}."
+
+    def hint(self) -> str:
+        return "Raise --disk, or leave files out with .cfignore."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+@dataclass(eq=False)
+class BadVariable(AppProblem):
+    """An environment variable that the platform sets itself, or whose name no shell could read."""
+
+    name: str
+    says: str
+    fault = Fault.USAGE
+
+    def brief(self) -> str:
+        return f"The environment variable {self.name!r} cannot be set: {self.says}."
+
+    def hint(self) -> str:
+        return "Choose another name."
+
+
+@dataclass(eq=False)
+class NotReproducible(BuildpackProblem):
+    """Two stagings of the same source gave different droplets (--check-reproducible)."""
+
+    differing: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"Two stagings gave different droplets: {len(self.differing)} paths differ."
+
+    def hint(self) -> str:
+        return "Times, random numbers and build paths in files are the usual causes; the paths above say where to look."
+
+    def details(self) -> str:
+        shown = self.differing[:50]
+        more = [f"… and {len(self.differing) - len(shown)} more"] if len(self.differing) > len(shown) else []
+        return "\n".join([*shown, *more])

@@ -1,0 +1,82 @@
+"""Records as JSON files: what was planned, what came of it, and results by the key of all that went in."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stagewright.model.digest import Digest
+from stagewright.model.names import BuildId
+
+_KEPT = 200
+"""Builds whose records are kept; the oldest go first."""
+
+
+@dataclass(frozen=True)
+class DiskRecords:
+    """``directory`` holds ``builds/``, ``results/`` and the installation's key."""
+
+    directory: Path
+
+    def save(self, build: BuildId, document: Mapping[str, object]) -> None:
+        """Keep the record of a build, in place of an earlier one of the same build."""
+        builds = self.directory / "builds"
+        builds.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not (builds / f"{build}.json").exists()
+        _write(builds / f"{build}.json", document)
+        if fresh:
+            _keep_newest(builds, _KEPT)
+
+    def remember(self, key: Digest, document: Mapping[str, object]) -> None:
+        results = self.directory / "results"
+        results.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(results / f"{key.hex}.json", document)
+        _keep_newest(results, _KEPT)
+
+    def recall(self, key: Digest) -> Mapping[str, Any] | None:
+        """The result under ``key``; a record that cannot be read is as good as none."""
+        try:
+            document = json.loads((self.directory / "results" / f"{key.hex}.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def installation_key(self) -> bytes:
+        """32 secret bytes, made at the first use."""
+        path = self.directory / "installation.key"
+        try:
+            key = path.read_bytes()
+            if len(key) == 32:
+                return key
+        except FileNotFoundError:
+            pass
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            # Of two that make it at once the first wins: a link, unlike a rename, never replaces.
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+        return path.read_bytes()
+
+
+def _write(path: Path, document: Mapping[str, object]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    part.replace(path)
+
+
+def _keep_newest(directory: Path, count: int) -> None:
+    files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(directory) if entry.name.endswith(".json")]
+    for _, path in sorted(files)[:-count]:
+        Path(path).unlink(missing_ok=True)
