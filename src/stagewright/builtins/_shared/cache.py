@@ -97,8 +97,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def download(url: str, into: Path, sha256: str, *, attempts: int = 3, limit: int = 1 << 30) -> Path:
-    """Fetch ``url`` (https, http or file) into the file ``into`` and check its SHA-256; at most ``limit`` bytes.
+def download(url: str, into: Path, sha256: str | None, *, attempts: int = 3, limit: int = 1 << 30) -> Path:
+    """Fetch ``url`` (https, http or file) into the file ``into`` and check its SHA-256, if one is known; at most ``limit`` bytes.
 
     Proxy variables and SSL_CERT_FILE are honoured. Raises ``BuildpackError`` that names the URL without its credentials.
     """
@@ -116,7 +116,7 @@ def download(url: str, into: Path, sha256: str, *, attempts: int = 3, limit: int
                     f"{shown} could not be downloaded: {error}", "Is the network of the build cut off?"
                 ) from error
             time.sleep(attempt)
-    if found != sha256:
+    if sha256 is not None and found != sha256:
         into.unlink()
         raise BuildpackError(
             f"{shown} has SHA-256 {found}, expected {sha256}", "It is not what the buildpack was written for."
