@@ -200,14 +200,16 @@ def capture(
     env: Mapping[str, str] | None = None,
     name: str = "",
     hint: str = "",
+    quiet: bool = False,
 ) -> str:
-    """Run a program and return its standard output; standard error is kept back and shown only when it fails."""
+    """Run a program and return its standard output; standard error is kept back and shown when it fails, unless ``quiet``."""
     called = name or Path(argv[0]).name
     with _start(argv, cwd, env, called, subprocess.PIPE) as process:
         output, errors = process.communicate()
     if process.returncode:
         said = errors.decode("utf-8", "replace")
-        detail(said)
+        if not quiet:
+            detail(said)
         raise CommandError(called, process.returncode, said, hint)
     return output.decode("utf-8", "replace")
 
