@@ -9,7 +9,8 @@ from stagewright.trees.copy import copy_tree
 from stagewright.trees.entries import LinkPolicy, Modes, Times, Unpacked
 from stagewright.trees.kinds import ArchiveKind, archive_kind
 from stagewright.trees.names import escape_name, unescape_name
-from stagewright.trees.pack import Compression, Packed, Placed, pack, tree_digest
+from stagewright.trees.pack import Compression, Packed, pack, tree_digest
+from stagewright.trees.placing import Placed
 from stagewright.trees.problems import (
     ArchiveTooLarge,
     DiskFull,
@@ -22,9 +23,10 @@ from stagewright.trees.problems import (
     UnreadableFile,
     UnsafeArchive,
 )
+from stagewright.trees.removal import remove_tree
 from stagewright.trees.snapshot import Snapshot, difference, snapshot
 from stagewright.trees.unpack import unpack
-from stagewright.trees.upkeep import chown_tree, disk_use, remove_tree
+from stagewright.trees.upkeep import chown_tree, disk_use
 
 __all__ = [
     "ArchiveKind",

@@ -74,10 +74,7 @@ class _Copier:
     def take(self, found: Found) -> None:
         """Copy one entry. Raises RuleBroken, OSError of the side that is written, Problems of the side that is read."""
         path = self._gate.path(found.path)
-        try:
-            status = found.entry.stat(follow_symlinks=False)
-        except OSError as error:
-            raise UnreadableFile(self._place(path), reason_of(error)) from error
+        status = found.status
         kind = stat.S_IFMT(status.st_mode)
         self._gate.admit(path, 0 if kind != stat.S_IFREG else status.st_size)
         if kind == stat.S_IFREG:

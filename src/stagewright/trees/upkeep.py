@@ -1,8 +1,7 @@
-"""Trees as they lie on the disk: how much room they take, whose they are, and how they go away."""
+"""Trees as they lie on the disk: how much room they take, and whose they are."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from contextlib import suppress
@@ -10,172 +9,117 @@ from pathlib import Path
 
 from stagewright.model.tree import Owner
 from stagewright.trees.descent import Descent
-from stagewright.trees.problems import TreeFailure, reason_of, writing
+from stagewright.trees.problems import writing
 
 _SECTOR = 512
 """What ``st_blocks`` counts in, whatever the file system's own blocks are (stat(2))."""
 
-_VANISHED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.EACCES)
+_SETID = stat.S_ISUID | stat.S_ISGID
 
 
 def disk_use(root: Path) -> int:
-    """Bytes that everything below ``root`` takes on disk: blocks, not lengths; files linked to each other count once.
+    """Bytes that ``root`` and everything below it take on disk: blocks, not lengths; hard links count once.
 
-    Scripts may be at work meanwhile: what vanishes or cannot be read is not counted. Other file systems below are left out.
+    Scripts may be at work meanwhile: what vanishes or cannot be read is not counted, and no depth hides anything. Other
+    file systems below are left out; what is missing takes nothing.
     """
-    total = 0
-    linked: set[int] = set()
     try:
-        descent = Descent(root)
+        with Descent(root) as descent:
+            return _Use(descent).total()
     except OSError:
         return 0
-    with descent:
-        device = os.fstat(descent.fd).st_dev
-        pending: list[list[str]] = []
-        used, directories = _blocks(descent.fd, device, linked)
-        total += used
-        pending.append(directories)
-        while pending:
-            if not pending[-1]:
-                pending.pop()
+
+
+class _Use:
+    """The sum over one tree."""
+
+    def __init__(self, descent: Descent) -> None:
+        self._descent = descent
+        status = os.fstat(descent.fd)
+        self._device = status.st_dev
+        self._bytes = status.st_blocks * _SECTOR
+        self._linked: set[int] = set()
+
+    def total(self) -> int:
+        levels = [self._count()]
+        while levels:
+            if levels[-1]:
+                with suppress(OSError):
+                    self._descent.down(levels[-1].pop())
+                    levels.append(self._count())
+                continue
+            levels.pop()
+            if levels:
                 try:
-                    if pending:
-                        descent.up()
+                    self._descent.up()
                 except OSError:
-                    break
-                continue
-            try:
-                descent.down(pending[-1].pop())
-            except OSError:
-                continue
-            used, directories = _blocks(descent.fd, device, linked)
-            total += used
-            pending.append(directories)
-    return total
+                    break  # the directory was moved away meanwhile; the next count will tell
+        return self._bytes
 
+    def _count(self) -> list[str]:
+        """Count what lies in the directory at hand; returns the names of its directories."""
+        directories: list[str] = []
+        with suppress(OSError), os.scandir(self._descent.fd) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    if status.st_dev == self._device and not self._seen(status):
+                        self._bytes += status.st_blocks * _SECTOR
+                        if stat.S_ISDIR(status.st_mode):
+                            directories.append(entry.name)
+        return directories
 
-def _blocks(descriptor: int, device: int, linked: set[int]) -> tuple[int, list[str]]:
-    used = 0
-    directories: list[str] = []
-    with suppress(OSError), os.scandir(descriptor) as entries:
-        for entry in entries:
-            try:
-                status = entry.stat(follow_symlinks=False)
-            except OSError:
-                continue
-            if status.st_dev != device:
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                directories.append(entry.name)
-            elif status.st_nlink > 1:
-                if status.st_ino in linked:
-                    continue
-                linked.add(status.st_ino)
-            used += status.st_blocks * _SECTOR
-    return used, directories
+    def _seen(self, status: os.stat_result) -> bool:
+        if status.st_nlink < 2 or stat.S_ISDIR(status.st_mode):
+            return False
+        if status.st_ino in self._linked:
+            return True
+        self._linked.add(status.st_ino)
+        return False
 
 
 def chown_tree(path: Path, owner: Owner) -> None:
-    """Give ``path`` and everything below it to ``owner``: links themselves, not what they lead to.
+    """Give ``path`` and everything below it to ``owner``: links themselves, not what they lead to; modes stay.
 
     Raises TreeFailure, DiskFull.
     """
     with writing(path):
-        os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
-        if path.is_symlink() or not path.is_dir():
+        status = os.lstat(path)
+        _give(path, None, status, owner)
+        if not stat.S_ISDIR(status.st_mode):
             return
         with Descent(path) as descent:
-            pending = [_chown_listed(descent.fd, owner)]
-            while pending:
-                if pending[-1]:
-                    descent.down(pending[-1].pop())
-                    pending.append(_chown_listed(descent.fd, owner))
+            levels = [_give_listed(descent.fd, owner)]
+            while levels:
+                if levels[-1]:
+                    descent.down(levels[-1].pop())
+                    levels.append(_give_listed(descent.fd, owner))
                     continue
-                pending.pop()
-                if pending:
+                levels.pop()
+                if levels:
                     descent.up()
 
 
-def _chown_listed(descriptor: int, owner: Owner) -> list[str]:
+def _give_listed(descriptor: int, owner: Owner) -> list[str]:
+    """Give away what lies in a directory; returns the names of its directories."""
     directories = []
     with os.scandir(descriptor) as entries:
         for entry in entries:
-            os.chown(entry.name, owner.uid, owner.gid, dir_fd=descriptor, follow_symlinks=False)
-            if entry.is_dir(follow_symlinks=False):
+            status = entry.stat(follow_symlinks=False)
+            _give(entry.name, descriptor, status, owner)
+            if stat.S_ISDIR(status.st_mode):
                 directories.append(entry.name)
     return directories
 
 
-def remove_tree(path: Path) -> None:
-    """Remove ``path`` and all below it, whatever the modes of its directories; missing is fine.
-
-    A link is removed, never followed, and another file system mounted below is refused before anything in it is touched.
-    Raises TreeFailure.
-    """
-    try:
-        status = os.lstat(path)
-        if not stat.S_ISDIR(status.st_mode):
-            path.unlink()
-            return
-        _remove_directory(path, status.st_dev)
-    except FileNotFoundError:
+def _give(name: str | Path, directory: int | None, status: os.stat_result, owner: Owner) -> None:
+    if (status.st_uid, status.st_gid) == (owner.uid, owner.gid):
         return
-    except OSError as error:
-        raise TreeFailure(path, reason_of(error)) from error
-
-
-def _remove_directory(path: Path, device: int) -> None:
-    _make_passable(path)
-    with Descent(path) as descent:
-        levels: list[tuple[str, list[str]]] = [("", _remove_files(descent.fd, device))]
-        while True:
-            name, directories = levels[-1]
-            if directories:
-                child = directories.pop()
-                _descend(descent, child)
-                levels.append((child, _remove_files(descent.fd, device)))
-                continue
-            levels.pop()
-            if not levels:
-                break
-            descent.up()
-            with suppress(FileNotFoundError):
-                os.rmdir(name, dir_fd=descent.fd)
-    path.rmdir()
-
-
-def _remove_files(descriptor: int, device: int) -> list[str]:
-    """Unlink what lies in a directory; returns the directories in it that were not empty."""
-    if os.fstat(descriptor).st_dev != device:
-        raise OSError(errno.EXDEV, "another file system is mounted below it")
-    with os.scandir(descriptor) as entries:
-        named = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    directories = []
-    for name, is_directory in named:
-        if is_directory:
-            directories.append(name)
-        else:
-            _unlink(name, descriptor)
-    return directories
-
-
-def _unlink(name: str, descriptor: int) -> None:
-    with suppress(FileNotFoundError):
+    os.chown(name, owner.uid, owner.gid, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode) and status.st_mode & _SETID:
+        # A new owner takes setuid and setgid away, from root too (chown(2)).
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         try:
-            os.unlink(name, dir_fd=descriptor)
-        except PermissionError:
-            os.fchmod(descriptor, 0o700)
-            os.unlink(name, dir_fd=descriptor)
-
-
-def _descend(descent: Descent, name: str) -> None:
-    try:
-        descent.down(name)
-    except PermissionError:
-        os.chmod(name, 0o700, dir_fd=descent.fd)
-        descent.down(name)
-
-
-def _make_passable(path: Path) -> None:
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        path.chmod(0o700)
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+        finally:
+            os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ class Found:
     name: bytes
     path: bytes
     """From the root of the walk."""
-    entry: os.DirEntry[str]
+    status: os.stat_result
+    """Of the entry itself, not of what it may lead to."""
 
 
 def everything(path: bytes, is_directory: bool) -> bool:
@@ -36,36 +38,40 @@ def walk(root: Path, *, ignored: Callable[[bytes, bool], bool] = everything, fol
     """Everything below ``root``: by the bytes of the names, a directory before what it holds.
 
     ``ignored`` takes a path and whether it is a directory; what it answers True for is left out with all below it.
-    Raises UnreadableFile for a directory that cannot be listed and TreeTooDeep.
+    ``root`` itself may only be a link with ``follow``.
+    Raises UnreadableFile for what vanishes or cannot be listed, and TreeTooDeep.
     """
-    place = root
+    at = b""
     try:
         with Descent(root, follow=follow) as descent:
-            levels = [_listing(descent.fd, b"")]
+            levels = [_listing(descent.fd)]
+            prefixes = [b""]
             while levels:
-                found = next(levels[-1], None)
-                if found is None:
+                if not levels[-1]:
                     levels.pop()
+                    prefixes.pop()
                     if levels:
                         descent.up()
                     continue
-                is_directory = found.entry.is_dir(follow_symlinks=False)
-                if ignored(found.path, is_directory):
+                name, entry = levels[-1].pop()
+                at = prefixes[-1] + name
+                if len(at) > PATH_LIMIT:
+                    raise TreeTooDeep(root / os.fsdecode(at), PATH_LIMIT)
+                if ignored(at, entry.is_dir(follow_symlinks=False)):
                     continue
-                yield found
-                if is_directory:
-                    place = root / os.fsdecode(found.path)
-                    if len(found.path) > PATH_LIMIT:
-                        raise TreeTooDeep(place, PATH_LIMIT)
-                    descent.down(found.name)
-                    levels.append(_listing(descent.fd, found.path + b"/"))
+                status = entry.stat(follow_symlinks=False)
+                yield Found(descent.fd, name, at, status)
+                if stat.S_ISDIR(status.st_mode):
+                    descent.down(name)
+                    levels.append(_listing(descent.fd))
+                    prefixes.append(at + b"/")
     except OSError as error:
-        raise UnreadableFile(place, reason_of(error)) from error
+        raise UnreadableFile(root / os.fsdecode(at), reason_of(error)) from error
 
 
-def _listing(descriptor: int, prefix: bytes) -> Iterator[Found]:
+def _listing(descriptor: int) -> list[tuple[bytes, os.DirEntry[str]]]:
+    """What lies in a directory, the first of the order last."""
     with os.scandir(descriptor) as entries:
         named = [(os.fsencode(entry.name), entry) for entry in entries]
-    named.sort(key=lambda pair: pair[0])
-    for name, entry in named:
-        yield Found(descriptor, name, prefix + name, entry)
+    named.sort(key=lambda pair: pair[0], reverse=True)
+    return named

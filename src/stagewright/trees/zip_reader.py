@@ -250,9 +250,9 @@ def _kind(member: Member, name: bytes) -> EntryKind:
 def _mtime(member: Member) -> int:
     """Nanoseconds since 1970; MS-DOS times know no zone and are read as UTC. Impossible ones are 0."""
     time, date = member.modified
-    day = (1980 + (date >> 9), date >> 5 & 15, date & 31)
+    year, month, day = 1980 + (date >> 9), date >> 5 & 15, date & 31
     try:
-        moment = datetime(*day, time >> 11, time >> 5 & 63, (time & 31) * 2, tzinfo=UTC)
+        moment = datetime(year, month, day, time >> 11, time >> 5 & 63, (time & 31) * 2, tzinfo=UTC)
     except ValueError:
         return 0
     return int(moment.timestamp()) * 10**9
@@ -275,7 +275,7 @@ def _content_start(descriptor: int, member: Member, end: int) -> int:
     stated = (crc, packed, size)
     if stated != (member.crc, member.packed, member.size) and not (flags & _SIZES_FOLLOW and stated == (0, 0, 0)):
         raise Damaged("a member and its directory disagree")
-    start = member.offset + _LOCAL.size + name_length + extra_length
+    start: int = member.offset + _LOCAL.size + name_length + extra_length
     if start + member.packed > end:
         raise Damaged("two of its members overlap")
     return start
