@@ -14,7 +14,7 @@ from stagewright.model.build import Droplet
 from stagewright.model.process import Processes
 from stagewright.model.tree import Bounds, Owner
 from stagewright.ports.progress import Progress, silent
-from stagewright.trees import LinkPolicy, unpack
+from stagewright.trees import LinkPolicy, Modes, Times, unpack
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ def open_droplet(
     """
     if not path.is_file():
         raise NoSuchDroplet(path)
-    unpack(path, into, bounds=bounds, links=LinkPolicy.KEEP, owner=owner, keep_special_modes=True, progress=progress)
+    unpack(path, into, bounds=bounds, links=LinkPolicy.KEEP, owner=owner, modes=Modes.KEEP, times=Times.KEEP, progress=progress)
     if (into / "app").is_symlink() or not (into / "app").is_dir():
         raise BadDroplet(path, "it has no directory 'app'")
     detected, command, prefix = _staging_info(path, into / "staging_info.yml")

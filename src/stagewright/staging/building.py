@@ -77,8 +77,10 @@ class Building:
                     return self.facts
                 if executor is None and isinstance(action.step, RunScript):
                     executor = self._open(stack)
-                elif isinstance(action.step, PackDroplet):
-                    executor = self._close(stack)
+                elif executor is not None and isinstance(action.step, PackDroplet):
+                    stack.close()
+                    self._drop_stale_caches()
+                    executor = None
                 self.facts = self._take(action, executor, current)
 
     def detect(self) -> Plan:
@@ -117,10 +119,6 @@ class Building:
                 self.on_failure(session, executor.shell())
 
         return opened
-
-    def _close(self, stack: ExitStack) -> None:
-        stack.close()
-        self._drop_stale_caches()
 
     def _lay_out(self) -> None:
         """The directories that every script may count on, owned by whom the scripts run as."""

@@ -1,0 +1,54 @@
+# Each target begins with what it needs: on a bare Debian with git, make and python3, `make demo` and `make test` do all the set-up.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin
+
+.PHONY: help install machine stack demo test check fast bench docs clean
+
+help:
+	@echo "make demo    stage examples/flask-shop, run it, ask it over HTTP, write its image"
+	@echo "make test    the whole test suite"
+	@echo "make check   format, lint, types, floors, docs and unit tests, under a minute"
+	@echo "make bench   the benchmarks, as ratios against peers"
+	@echo "make install leaves $(RUN)/stagewright"
+
+install: $(VENV)/.installed
+
+# A stamp that is newer than what it was made of: hashed requirements, and the project itself as an editable install.
+$(VENV)/.installed: requirements/dev.txt pyproject.toml scripts/prepare-machine
+	@scripts/prepare-machine install
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the Python requirements"
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+machine: install
+	@scripts/prepare-machine stage
+
+stack: machine
+	@$(RUN)/stagewright stack create debian12 --if-missing
+
+demo: stack
+	@$(RUN)/python scripts/demo.py
+
+test: machine
+	@scripts/prepare-machine test
+	@$(RUN)/stagewright stack create debian12 --if-missing
+	@$(RUN)/python -m pytest
+
+check: install
+	@$(RUN)/ruff format --check src tests benchmarks scripts
+	@$(RUN)/ruff check src tests benchmarks scripts
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache
+	@$(RUN)/python -m pytest -q tests/unit tests/architecture -m "not slow and not root"
+
+bench: stack
+	@$(RUN)/python -m benchmarks
+
+docs: install
+	@$(RUN)/python scripts/write_reference.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

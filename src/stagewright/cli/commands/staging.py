@@ -1,0 +1,206 @@
+"""``stage`` and ``plan``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stagewright.cli.ending import cancelled_by_signals, run_to_end
+from stagewright.cli.options import environment, image_target, parsed
+from stagewright.cli.show.jsonlines import JsonLog
+from stagewright.cli.show.log import LiveLog, PlainLog, open_log
+from stagewright.cli.show.wording import Line, Role, plan_lines
+from stagewright.model.build import AppManifest
+from stagewright.model.containers import Command
+from stagewright.model.events import BuildFailed, Event
+from stagewright.model.names import AppName, StackName
+from stagewright.model.quantities import parse_duration, parse_size
+from stagewright.ports.events import EventSink, deaf
+from stagewright.ports.sandbox import Session
+
+if TYPE_CHECKING:
+    from stagewright.services.platform import Platform
+
+Source = Annotated[Path, typer.Argument(metavar="PATH", help="The app: a directory, a zip, a tar, a jar or a war.")]
+Buildpacks = Annotated[
+    list[str] | None,
+    typer.Option("--buildpack", "-b", metavar="REF", help="A built-in name or a directory; several run in order."),
+]
+StackOption = Annotated[str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack to build and run on.")]
+Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable for the scripts.")]
+EnvFile = Annotated[
+    list[Path] | None, typer.Option("--env-file", metavar="F", help="A file of lines K=V; --env wins over it.")
+]
+CommandOption = Annotated[
+    str | None, typer.Option("--command", "-c", metavar="CMD", help="How the process web is started.")
+]
+Name = Annotated[str | None, typer.Option("--name", "-n", metavar="APP", help="The app's name; it names cache and droplet.")]
+Memory = Annotated[str | None, typer.Option("--memory", "-m", metavar="1G", help="Memory of the build.")]
+Disk = Annotated[str | None, typer.Option("--disk", "-k", metavar="4G", help="What the build may write.")]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="15m", help="Time of the whole staging.")]
+SandboxOption = Annotated[
+    str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="How scripts are shut in.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Begin with an empty cache.")]
+IfChanged = Annotated[
+    bool, typer.Option("--if-changed", help="Reuse the droplet where source, buildpacks, stack and environment are the same.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object an event, the result last.")]
+
+
+def stage(
+    path: Source,
+    buildpack: Buildpacks = None,
+    stack: StackOption = None,
+    env: Env = None,
+    env_file: EnvFile = None,
+    command: CommandOption = None,
+    droplet: Annotated[
+        Path | None, typer.Option("--droplet", "-d", metavar="FILE.tgz", help="Where the droplet goes.")
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", "-i", metavar="oci:DIR[:TAG]|docker-archive:FILE", help="An image to write as well."),
+    ] = None,
+    name: Name = None,
+    no_cache: NoCache = False,
+    if_changed: IfChanged = False,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    disk: Disk = None,
+    sandbox: SandboxOption = "auto",
+    shell_on_failure: Annotated[
+        bool, typer.Option("--shell-on-failure", help="Open a shell in a build whose script failed.")
+    ] = False,
+    check_reproducible: Annotated[
+        bool, typer.Option("--check-reproducible", help="Stage twice and compare the droplets.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Stage the app at PATH: run its buildpacks, write a droplet, and an image where one is asked for.
+
+    What the app's manifest.yml says (buildpacks, env, stack, command, memory, processes) is taken; flags win over it.
+    """
+    told = _Told()
+
+    def work() -> int:
+        from stagewright.services import stage as verbs
+        from stagewright.services.prepare import StageOrder
+
+        flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
+        order = StageOrder(
+            source=path,
+            flags=flags,
+            droplet=droplet,
+            images=tuple(map(image_target, image or ())),
+            timeout=parsed("--timeout", timeout, parse_duration),
+            no_cache=no_cache,
+            if_changed=if_changed,
+        )
+        with cancelled_by_signals(), _log(as_json) as log:
+            platform = _platform(sandbox, log)
+            events = told.watching(log.event)
+            on_failure = _open_shell if shell_on_failure else None
+            verb = verbs.check_reproducible if check_reproducible else verbs.stage
+            verb(order, platform, events, on_failure)
+        return 0
+
+    raise typer.Exit(run_to_end(work, told=lambda: told.failure))
+
+
+def plan(
+    path: Source,
+    buildpack: Buildpacks = None,
+    stack: StackOption = None,
+    env: Env = None,
+    env_file: EnvFile = None,
+    command: CommandOption = None,
+    image: Annotated[
+        list[str] | None, typer.Option("--image", "-i", metavar="oci:DIR[:TAG]", help="An image to write as well.")
+    ] = None,
+    name: Name = None,
+    if_changed: IfChanged = False,
+    sandbox: SandboxOption = "auto",
+    as_json: Json = False,
+) -> None:
+    """Show what ``stage`` would do, and because of what. Only detect is run, in the sandbox, and only where nothing was named."""
+
+    def work() -> int:
+        from stagewright.services import stage as verbs
+        from stagewright.services.prepare import StageOrder
+        from stagewright.staging.documents import plan_document
+
+        flags = _flags(buildpack, stack, env, env_file, command, name, None, None)
+        order = StageOrder(path, flags, images=tuple(map(image_target, image or ())), if_changed=if_changed)
+        with cancelled_by_signals(), _log(as_json) as log:
+            request, made, facts = verbs.plan(order, _platform(sandbox, log), deaf)
+            if as_json:
+                import json
+
+                sys.stdout.write(json.dumps(plan_document(request, made, facts)) + "\n")
+            else:
+                for line in plan_lines(made.actions, made.complete):
+                    log.line(line)
+        return 0
+
+    raise typer.Exit(run_to_end(work))
+
+
+def _flags(
+    buildpack: list[str] | None,
+    stack: str | None,
+    env: list[str] | None,
+    env_file: list[Path] | None,
+    command: str | None,
+    name: str | None,
+    memory: str | None,
+    disk: str | None,
+) -> AppManifest:
+    """What the flags say of the app, in the form of a manifest. Raises BadOption."""
+    return AppManifest(
+        name=parsed("--name", name, AppName),
+        buildpacks=tuple(buildpack or ()),
+        env=environment(env or (), env_file or ()),
+        stack=parsed("--stack", stack, StackName),
+        command=command,
+        memory=parsed("--memory", memory, parse_size),
+        disk=parsed("--disk", disk, parse_size),
+    )
+
+
+class _Told:
+    """Whether the log has told of a failure already."""
+
+    failure = False
+
+    def watching(self, show: EventSink) -> EventSink:
+        def watched(event: Event) -> None:
+            self.failure = self.failure or isinstance(event, BuildFailed)
+            show(event)
+
+        return watched
+
+
+_Log = PlainLog | LiveLog | JsonLog
+
+
+def _log(as_json: bool) -> _Log:
+    return JsonLog(sys.stdout) if as_json else open_log(sys.stdout)
+
+
+def _platform(sandbox: str, log: _Log) -> Platform:
+    from stagewright.settings import from_environment
+    from stagewright.wiring.command_line import open_platform
+
+    if sandbox == "none":
+        log.line(Line(Role.WARNING, "--sandbox none: scripts run on this machine as you, with nothing between them and your files."))
+    return open_platform(from_environment(), sandbox)
+
+
+def _open_shell(session: Session, command: Command) -> None:
+    if sys.stdin.isatty():
+        sys.stderr.write("The build stands as the failed script left it. Leave this shell to end it.\n")
+    session.attach(command)

@@ -1,0 +1,50 @@
+"""The verbs of buildpacks: list what is at hand, show one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagewright.buildpacks import parse_reference
+from stagewright.model.buildpack import BuiltinRef
+from stagewright.services.platform import Platform
+
+
+def list_builtins(platform: Platform) -> list[dict[str, object]]:
+    """The built-in buildpacks, those of the detection order first, then those that must be named."""
+    order = [ref.name for ref in platform.catalogue.detection_order()]
+    listed: list[dict[str, object]] = []
+    for name in platform.catalogue.names:
+        directory = platform.catalogue.directory(BuiltinRef(name))
+        listed.append(
+            {
+                "name": name,
+                "version": platform.buildpacks.obtain(BuiltinRef(name)).version,
+                "detection": f"{order.index(name) + 1}" if name in order else "when named",
+                "says": _summary(directory),
+            }
+        )
+    return listed
+
+
+def show_buildpack(platform: Platform, reference: str, relative_to: Path) -> dict[str, object]:
+    """One buildpack. Raises UnknownBuildpack, MalformedBuildpack."""
+    ref = parse_reference(reference, platform.catalogue.names, relative_to)
+    buildpack = platform.buildpacks.obtain(ref)
+    return {
+        "name": buildpack.name,
+        "reference": str(ref),
+        "version": buildpack.version,
+        "dialect": buildpack.dialect.value,
+        "scripts": sorted(script.value for script in buildpack.scripts),
+        "digest": str(buildpack.digest),
+        "says": _summary(buildpack.root),
+    }
+
+
+def _summary(directory: Path) -> str:
+    """The first line of a buildpack's README that is neither a heading nor empty."""
+    path = directory / "README.md"
+    if path.is_symlink() or not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:20]
+    return next((line.strip() for line in lines if line.strip() and not line.startswith("#")), "")

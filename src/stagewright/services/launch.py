@@ -1,0 +1,156 @@
+"""The verbs *run* and *shell*: a droplet or an image is started in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from stagewright.droplets import NoSuchDroplet, launch_files, open_droplet
+from stagewright.errors import UsageProblem
+from stagewright.images import ImageConfig, LayoutPlace, Place, read_layout, unpack_image
+from stagewright.model.containers import Command, Limits
+from stagewright.model.names import AppName, BuildId, StackName
+from stagewright.model.process import Processes
+from stagewright.ports.keeping import Workspace
+from stagewright.ports.progress import Progress, silent
+from stagewright.ports.sandbox import Session
+from stagewright.services.platform import Platform
+from stagewright.services.prepare import stack_of
+from stagewright.staging.running import AppToRun, app_container, app_environment, launch_command
+
+NO_TIME_OUT = 10 * 365 * 86400.0
+
+
+@dataclass(frozen=True)
+class LaunchOrder:
+    """What a person asks of ``run`` and ``shell``."""
+
+    what: Path | Place
+    arguments: tuple[str, ...] = ()
+    """For the launcher: nothing, a process type, or ``--`` and a command."""
+    port: int = 8080
+    env: Mapping[str, str] = field(default_factory=dict)
+    stack: StackName | None = None
+    memory: int | None = None
+    disk: int | None = None
+
+
+@dataclass(eq=False)
+class NoSuchProcess(UsageProblem):
+    """A droplet has no process of the type that is asked for."""
+
+    type: str
+    known: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"There is no process type {self.type!r} in it."
+
+    def hint(self) -> str:
+        if self.known:
+            return f"Its process types are {', '.join(self.known)}; or give a command after '--'."
+        return "It has no process types at all; give a command after '--'."
+
+
+Started = Callable[[Session], None]
+
+
+def run(order: LaunchOrder, platform: Platform, started: Started, progress: Progress = silent) -> int:
+    """Start the app with the caller's standard streams; its exit code. ``started`` is told the session, to stop it by.
+
+    Raises NoSuchDroplet, NoSuchProcess and what unpacking and the sandbox refuse.
+    """
+    with _opened(order, platform, progress) as (session, command):
+        started(session)
+        return session.attach(command)
+
+
+def shell(order: LaunchOrder, platform: Platform, progress: Progress = silent) -> int:
+    """A shell in the app's environment, its profile scripts sourced; the exit code of the shell."""
+    inside = ("--", "/bin/bash", "-l") if not order.arguments else order.arguments
+    with _opened(replace(order, arguments=inside), platform, progress) as (session, command):
+        return session.attach(command)
+
+
+def find_droplet(path: Path, platform: Platform) -> Path:
+    """The droplet at ``path``, or the one of the app of that name that was staged here. Raises NoSuchDroplet."""
+    if path.is_file():
+        return path
+    if len(path.parts) == 1:
+        kept = platform.settings.state / "droplets" / f"{path}.tgz"
+        if kept.is_file():
+            return kept
+    raise NoSuchDroplet(path)
+
+
+@contextmanager
+def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Iterator[tuple[Session, Command]]:
+    platform.sweep()
+    build = BuildId.new()
+    with platform.workspaces.open(build) as workspace:
+        if isinstance(order.what, Path):
+            app, base_env = _droplet(order, order.what, platform, workspace, progress)
+        else:
+            app, base_env = _image(order, order.what, platform, workspace, progress)
+        settings = platform.settings
+        spec = app_container(
+            app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network
+        )
+        with platform.sandbox.open(spec) as session:
+            env = {**base_env, **app_environment(app, settings.trust.environment)}
+            yield session, launch_command(order.arguments, env, session)
+
+
+def _droplet(
+    order: LaunchOrder, path: Path, platform: Platform, workspace: Workspace, progress: Progress
+) -> tuple[AppToRun, Mapping[str, str]]:
+    found = find_droplet(path, platform)
+    home = workspace.root / "droplet"
+    home.mkdir()
+    owner = platform.sandbox.owner
+    opened = open_droplet(found, home, bounds=platform.settings.bounds, owner=owner, progress=progress)
+    _require_process(order.arguments, opened.processes)
+    for directory in ("tmp", "logs", "deps", "profile.d"):
+        (home / directory).mkdir(exist_ok=True)
+    lifecycle = workspace.root / "lifecycle"
+    lifecycle.mkdir()
+    launch_files(opened.processes, opened.entrypoint_prefix).write(lifecycle)
+    facts = opened.facts
+    stack = stack_of(platform, order.stack or (facts.stack if facts is not None else None))
+    name = facts.app if facts is not None else AppName.from_path_name(found.stem)
+    return AppToRun(name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
+
+
+def _image(
+    order: LaunchOrder, place: Place, platform: Platform, workspace: Workspace, progress: Progress
+) -> tuple[AppToRun, Mapping[str, str]]:
+    if not isinstance(place, LayoutPlace):
+        raise NoSuchDroplet(place.file)
+    image = read_layout(place)
+    root = workspace.root / "image"
+    keep_owner = platform.sandbox.owner is not None
+    unpack_image(image, root, bounds=platform.settings.bounds, keep_owner=keep_owner, progress=progress)
+    _require_process(order.arguments, _labelled(image.config))
+    name = AppName.from_path_name(place.directory.name)
+    home = root / "home/vcap"
+    return AppToRun(name, root, home, None, order.env, order.port, _limits(order)), image.config.env
+
+
+def _labelled(config: ImageConfig) -> Processes | None:
+    label = config.labels.get("io.stagewright.processes")
+    return Processes.of((type_, "") for type_ in label.split(",")) if label else None
+
+
+def _require_process(arguments: tuple[str, ...], processes: Processes | None) -> None:
+    """Say at once, and better than a launcher can, that a process type is not there."""
+    if processes is None or len(arguments) > 1:
+        return
+    wanted = arguments[0] if arguments else "web"
+    if processes.command(wanted) is None:
+        raise NoSuchProcess(wanted, tuple(process.type for process in processes.types))
+
+
+def _limits(order: LaunchOrder) -> Limits:
+    defaults = Limits(timeout=NO_TIME_OUT)
+    return replace(defaults, memory=order.memory or defaults.memory, disk=order.disk or defaults.disk)

@@ -1,0 +1,90 @@
+"""A droplet or an image is started as an app: the same launcher, the same places, in a sandbox on the run root."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stagewright.model.containers import Command, ContainerSpec, Limits, Mount, Network
+from stagewright.model.layout import LAUNCHER, Layout
+from stagewright.model.names import AppName
+from stagewright.model.settings import Trust
+from stagewright.ports.sandbox import Session
+from stagewright.staging.container import trust_mounts
+from stagewright.staging.environment import LOCALE, PATH
+
+_REGISTRIES = ("PIP_", "UV_", "NPM_", "npm_", "APT_", "CARGO_")
+
+
+@dataclass(frozen=True)
+class AppToRun:
+    """What is started: a root, the tree that becomes /home/vcap, and how."""
+
+    name: AppName
+    root: Path
+    home: Path
+    lifecycle: Path | None
+    """What becomes /lifecycle; None where the root holds it already (an image)."""
+    env: Mapping[str, str]
+    port: int
+    limits: Limits
+
+
+def app_container(app: AppToRun, name: str, scratch: Path, tmp: Path, trust: Trust, network: Network) -> ContainerSpec:
+    """The container of a running app. Of the operator's trust it gets certificates and names, no registry settings."""
+    lifecycle = (Mount(app.lifecycle, LAUNCHER.parent),) if app.lifecycle is not None else ()
+    mounts = (
+        Mount(app.home, Layout().home, writable=True),
+        Mount(tmp, Layout().tmp, writable=True),
+        *lifecycle,
+        *trust_mounts(trust, scratch / "trust", None),
+    )
+    return ContainerSpec(
+        name=name,
+        root=app.root,
+        mounts=mounts,
+        limits=app.limits,
+        scratch=scratch,
+        network=network,
+        hostname=str(app.name)[:60],
+    )
+
+
+def app_environment(app: AppToRun, trust: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a running app (contracts/cloudfoundry-staging.md §1.9, "LRP env"); the launcher adds to it."""
+    application = {
+        "application_name": str(app.name),
+        "name": str(app.name),
+        "host": "0.0.0.0",  # noqa: S104 - where the app listens, inside its sandbox
+        "port": app.port,
+        "instance_index": 0,
+        "application_uris": [f"localhost:{app.port}"],
+        "uris": [f"localhost:{app.port}"],
+        "limits": {"mem": app.limits.memory >> 20, "disk": app.limits.disk >> 20, "fds": 16384},
+    }
+    port = str(app.port)
+    return {
+        "PATH": PATH,
+        "LANG": LOCALE,
+        "USER": "vcap",
+        "SHELL": "/bin/bash",
+        **{name: value for name, value in trust.items() if not name.startswith(_REGISTRIES)},
+        **app.env,
+        "PORT": port,
+        "VCAP_APP_PORT": port,
+        "VCAP_APP_HOST": "0.0.0.0",  # noqa: S104 - as above
+        "VCAP_APPLICATION": json.dumps(application, sort_keys=True),
+        "VCAP_SERVICES": "{}",
+        "MEMORY_LIMIT": f"{app.limits.memory >> 20}m",
+        "CF_INSTANCE_INDEX": "0",
+        "INSTANCE_INDEX": "0",
+    }
+
+
+def launch_command(arguments: tuple[str, ...], env: Mapping[str, str], session: Session) -> Command:
+    """The launcher with ``arguments``: nothing for web, a process type, or ``--`` and a command."""
+    home, lifecycle = session.path_of(Layout().home), session.path_of(LAUNCHER.parent)
+    places = {"STAGEWRIGHT_LIFECYCLE": str(lifecycle), "STAGEWRIGHT_HOME_DIR": str(home)}
+    return Command((str(lifecycle / LAUNCHER.name), *arguments), home, {**env, **places})

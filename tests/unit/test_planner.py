@@ -1,0 +1,116 @@
+"""The planner reads values and returns the plan: every rule of contracts/cloudfoundry-staging.md §1.2 that decides what runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stagewright.model.build import ImageForm, ImageTarget
+from stagewright.model.buildpack import Dialect, Script
+from stagewright.model.plan import Plan, RunScript, Verb
+from stagewright.staging.facts import Detection, Facts
+from stagewright.staging.planner import plan
+from stagewright.staging.problems import DialectNotSupported, ScriptMissing
+from tests.values import buildpack, request
+
+SUPPLIES = buildpack("tools", Script.SUPPLY)
+WHOLE = buildpack("python")
+COMPILES = buildpack("old", Script.DETECT, Script.COMPILE, Script.RELEASE)
+FINALIZES = buildpack("final-only", Script.FINALIZE)
+
+
+def steps(made: Plan) -> list[tuple[str, str]]:
+    return [(action.verb.value, action.step.verb_noun) for action in made.actions]
+
+
+def test_detection_comes_first_and_the_rest_is_not_known_yet() -> None:
+    made = plan(request(WHOLE, COMPILES, named=False), Facts())
+    assert steps(made) == [("run", "detect python"), ("run", "detect old")]
+    assert not made.complete
+
+
+def test_the_first_match_wins_and_those_after_it_are_skipped() -> None:
+    facts = Facts(detections=(Detection(WHOLE, matched=True, says="python"),))
+    made = plan(request(WHOLE, COMPILES, named=False), facts)
+    assert ("skip", "detect old") in steps(made)
+    assert ("run", "finalize python") in steps(made)
+    assert not any(verb == "run" and "old" in noun for verb, noun in steps(made))
+
+
+def test_a_named_buildpack_is_not_detected() -> None:
+    made = plan(request(WHOLE), Facts())
+    assert not [noun for _, noun in steps(made) if noun.startswith("detect")]
+    assert "named" in made.actions[0].because
+
+
+def test_all_but_the_last_supply_and_the_last_supplies_and_finalizes() -> None:
+    made = plan(request(SUPPLIES, WHOLE), Facts())
+    assert [noun for _, noun in steps(made)][:3] == ["supply tools", "supply python", "finalize python"]
+    scripts = [action.step for action in made.actions if isinstance(action.step, RunScript)]
+    assert [(step.position, step.count, step.final) for step in scripts[:3]] == [(0, 2, False), (1, 2, True), (1, 2, True)]
+
+
+def test_without_finalize_the_last_compiles_and_does_not_supply() -> None:
+    compiles_and_supplies = buildpack("odd", Script.SUPPLY, Script.COMPILE, Script.RELEASE)
+    made = plan(request(SUPPLIES, compiles_and_supplies), Facts())
+    assert [noun for _, noun in steps(made)][:2] == ["supply tools", "compile odd"]
+
+
+def test_a_last_buildpack_with_finalize_alone_is_allowed() -> None:
+    assert ("run", "finalize final-only") in steps(plan(request(SUPPLIES, FINALIZES), Facts()))
+
+
+def test_every_buildpack_is_checked_before_any_script_runs() -> None:
+    with pytest.raises(ScriptMissing) as caught:
+        plan(request(SUPPLIES, COMPILES, WHOLE), Facts())
+    assert caught.value.buildpack == "old"
+    assert caught.value.script is Script.SUPPLY
+
+
+def test_a_last_buildpack_that_can_neither_finalize_nor_compile_is_refused() -> None:
+    with pytest.raises(ScriptMissing):
+        plan(request(SUPPLIES), Facts())
+
+
+def test_a_cloud_native_buildpack_is_refused_by_name() -> None:
+    with pytest.raises(DialectNotSupported, match="cnb"):
+        plan(request(buildpack("native", Script.DETECT, dialect=Dialect.CLOUD_NATIVE)), Facts())
+
+
+@pytest.mark.parametrize(("wrote", "verb"), [(None, Verb.RUN), (False, Verb.RUN), (True, Verb.SKIP)])
+def test_release_runs_unless_launch_yml_was_written(wrote: bool | None, verb: Verb) -> None:
+    made = plan(request(WHOLE), Facts(final_wrote_launch=wrote))
+    release = next(a for a in made.actions if isinstance(a.step, RunScript) and a.step.script is Script.RELEASE)
+    assert release.verb is verb
+    assert made.complete is (wrote is not None)
+
+
+def test_keys_of_scripts_hold_the_build_so_that_another_build_runs_them_again() -> None:
+    one = request(WHOLE)
+    other = replace(one, id=type(one.id).new())
+    keys = {action.key for action in plan(one, Facts()).actions}
+    assert keys.isdisjoint(action.key for action in plan(other, Facts()).actions)
+
+
+def test_no_two_actions_of_a_plan_share_a_key() -> None:
+    targets = [ImageTarget(ImageForm.OCI, Path("a"), "latest"), ImageTarget(ImageForm.OCI, Path("b"), "latest")]
+    made = plan(request(SUPPLIES, WHOLE, WHOLE, images=targets), Facts(final_wrote_launch=False))
+    keys = [action.key for action in made.actions]
+    assert len(keys) == len(set(keys))
+
+
+def test_what_is_done_is_not_next() -> None:
+    made = plan(request(WHOLE), Facts())
+    first = made.next(())
+    assert first is not None
+    second = made.next({first.key})
+    assert second is not None
+    assert second != first
+
+
+def test_the_digest_of_a_plan_is_the_same_for_every_build_of_the_same() -> None:
+    one = request(WHOLE)
+    other = replace(one, id=type(one.id).new())
+    assert plan(one, Facts()).digest == plan(other, Facts()).digest
