@@ -38,6 +38,9 @@ class Entry:
     target: bytes = b""
     """What a link leads to, or the name of the entry that a hard link repeats."""
     mtime_ns: int = 0
+    uid: int = 0
+    gid: int = 0
+    """Owners matter in layers of images alone."""
 
 
 class LinkPolicy(StrEnum):

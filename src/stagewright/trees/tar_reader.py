@@ -162,7 +162,9 @@ def _entry(block: _Block, extensions: _Extensions) -> Entry | None:
     if size and kind is not EntryKind.FILE:
         raise Forbidden(name, f"it is a {kind} with content, which readers understand differently")
     mode = stat.S_IMODE(_number(block.raw[100:108], "mode"))
-    return Entry(name, kind, mode, size, target, _mtime(block, records))
+    uid = _owner(block.raw[108:116], records.get(b"uid"))
+    gid = _owner(block.raw[116:124], records.get(b"gid"))
+    return Entry(name, kind, mode, size, target, _mtime(block, records), uid, gid)
 
 
 def _agreed(pax: bytes | None, gnu: bytes | None, plain: bytes) -> bytes:
@@ -240,6 +242,16 @@ def _pax_number(value: bytes) -> int:
     if not value.isdigit() or len(value) > 18:
         raise Damaged("an extended header has a malformed size")
     return int(value)
+
+
+def _owner(raw: bytes, pax: bytes | None) -> int:
+    """The number of a user or group; root's where the header holds none, as in what some libraries write."""
+    if pax is not None:
+        return int(pax) if pax.isdigit() and len(pax) <= 18 else 0
+    try:
+        return _number(raw, "owner")
+    except Damaged:
+        return 0
 
 
 def _mtime(block: _Block, records: dict[bytes, bytes]) -> int:
