@@ -1,0 +1,105 @@
+"""One run of mmdebstrap: a definition becomes a root file system."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stagewright.errors import Problem
+from stagewright.model.layout import FIXED_TIME
+from stagewright.model.settings import Trust
+from stagewright.ports.events import EventSink
+from stagewright.stacks.definition import Definition, RootDefinition
+from stagewright.stacks.finishing import OPERATOR_CONF
+from stagewright.stacks.problems import MakingFailed, MirrorUnreachable, PackageNotFound
+from stagewright.stacks.programs import environment
+from stagewright.stacks.steps import StepReader
+from stagewright.stacks.workshop import Workshop
+from stagewright.trees import DiskFull
+
+PROGRAMS = ("mmdebstrap", "apt-get", "dpkg-deb")
+_HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
+_APT_CONF = PurePosixPath("/trust/apt.conf")
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|don't have enough free space")
+_NO_PACKAGE = re.compile(r"E: Unable to locate package (\S+)|E: Version '.*' for '(\S+)' was not found")
+_UNREACHABLE = re.compile(
+    r"Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Network is unreachable"
+    r"|Connection (failed|timed out|refused)|No route to host|does not have a Release file|Certificate verification failed"
+    r"|Failed to fetch|50[234]  "
+)
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What one root is made of, and where."""
+
+    which: str
+    """``run`` or ``build``, for a person."""
+    definition: Definition
+    root: RootDefinition
+    place: Path
+    """The directory that becomes the root; it does not exist yet."""
+    scratch: Path
+    sources: Path | None
+    trust: Trust
+
+
+def bootstrap(made: Bootstrap, workshop: Workshop, notify: EventSink, log: Callable[[str], None]) -> None:
+    """Raises MirrorUnreachable, PackageNotFound, DiskFull, MakingFailed, NamespaceRefused, Cancelled."""
+    steps = StepReader(made.which)
+
+    def read(line: str) -> None:
+        log(f"{made.which}: {line}")
+        for step in steps.read(line):
+            notify(step)
+
+    made.scratch.mkdir()
+    env = {**environment(made.trust), "SOURCE_DATE_EPOCH": str(FIXED_TIME), "TMPDIR": str(made.scratch)}
+    code, last = workshop.run(command_line(made), env, read)
+    if code:
+        raise diagnosis(made, code, last)
+
+
+def command_line(made: Bootstrap) -> list[str]:
+    argv = [
+        "mmdebstrap",
+        "--verbose",
+        "--mode=root",
+        "--format=directory",
+        f"--variant={made.root.variant}",
+        f"--hook-directory={_HOOKS}",
+        # Without it usrmerge comes in, and perl with it.
+        f"--include={','.join(('usr-is-merged', *made.root.packages))}",
+        *(f"--dpkgopt=path-exclude={pattern}" for pattern in made.definition.path_excludes),
+    ]
+    operators = made.trust.files.get(_APT_CONF)
+    if operators is not None:
+        conf = made.scratch / "apt.conf"
+        conf.write_bytes(_without_sources(operators))
+        argv.append(f"--setup-hook=upload {shlex.quote(str(conf))} /{OPERATOR_CONF}")
+    argv += [made.definition.suite, str(made.place)]
+    return [*argv, str(made.sources)] if made.sources is not None else argv
+
+
+def _without_sources(conf: bytes) -> bytes:
+    """The operator's settings of apt but for where the sources lie: mmdebstrap is told that itself."""
+    return b"".join(line for line in conf.splitlines(keepends=True) if not line.startswith(b"Dir::"))
+
+
+def diagnosis(made: Bootstrap, code: int, last: Sequence[str]) -> Problem:
+    """What the last lines of mmdebstrap mean."""
+    lines = tuple(last)
+    if any(_FULL.search(line) for line in lines):
+        return DiskFull(made.place.parent)
+    absent = [match[1] or match[2] for line in lines if (match := _NO_PACKAGE.search(line))]
+    if absent:
+        return PackageNotFound(tuple(dict.fromkeys(absent)), str(made.definition.name), lines)
+    cut_off = next((line for line in lines if _UNREACHABLE.search(line)), None)
+    if cut_off is not None:
+        return MirrorUnreachable(
+            made.which, re.sub(r"^(E|W|Err:\d+|Ign:\d+):? *", "", cut_off).strip().rstrip("."), lines
+        )
+    return MakingFailed(made.which, code, lines)
