@@ -1,0 +1,361 @@
+"""Failures are part of the job: each says what, where and what to try, with its exit code, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import COMMAND, Ended, Installation
+from tests.e2e.shell_buildpacks import serving, write_app, write_buildpack
+
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="control groups and mounts of its own need root")
+
+
+@pytest.fixture
+def droplet(tmp_path: Path, fresh: Installation) -> Iterator[Path]:
+    """Where the droplet would go. After the test nothing may lie there, nor in the places of running builds."""
+    path = tmp_path / "out" / "never.tgz"
+    yield path
+    assert not path.parent.exists() or list(path.parent.iterdir()) == []
+    builds = fresh.place / "cache" / "builds"
+    assert not builds.exists() or list(builds.iterdir()) == []
+
+
+def told(ended: Ended, code: int, *words: str) -> None:
+    """The exit code, and that the words are said; no failure is a stack trace."""
+    said = ended.out + ended.err
+    assert ended.code == code, said[-3000:]
+    for word in words:
+        assert word in said, f"{word!r} is not said in:\n{said[-3000:]}"
+    assert "Traceback" not in said
+
+
+def test_a_path_that_does_not_exist(fresh: Installation, droplet: Path) -> None:
+    told(fresh("stage", "nowhere", "-d", droplet), 2, "nowhere", "try:")
+
+
+def test_a_path_that_is_no_archive(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    (tmp_path / "notes.txt").write_text("just words")
+    told(fresh("stage", tmp_path / "notes.txt", "-d", droplet), 3, "notes.txt", "the app")
+
+
+def test_an_empty_directory(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    told(fresh("stage", tmp_path / "empty", "-d", droplet), 3, "no file")
+
+
+def test_an_unknown_buildpack_names_the_near_one(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", "pyton", "-d", droplet), 2, "'python'", "the command")
+
+
+def test_a_url_is_refused_without_its_credentials(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", "https://me:hunter2@example.com/x.git", "-d", droplet)
+    told(ended, 2, "not supported yet")
+    assert "hunter2" not in ended.out + ended.err
+
+
+def test_no_buildpack_matches(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "notes.txt").write_text("nothing to recognise")
+    told(fresh("stage", app, "-d", droplet), 10, "No buildpack recognised", "python", "nodejs", "--buildpack")
+
+
+@pytest.mark.parametrize(("script", "code"), [("supply", 13), ("finalize", 14), ("release", 15)])
+def test_a_script_that_fails(tmp_path: Path, fresh: Installation, droplet: Path, script: str, code: int) -> None:
+    buildpack = serving(tmp_path / "bp", **{script: f"echo doing {script}; echo the last words >&2; exit 42"})
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet)
+    told(ended, code, f"bin/{script}", "exit code 42", "the last words", "the buildpack", "bp", "try:")
+
+
+def test_a_compile_that_fails(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    buildpack = write_buildpack(tmp_path / "bp", detect="true", compile="exit 3", release="echo '--- {}'")
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet), 14, "compile", "exit code 3")
+
+
+def test_a_detect_that_is_killed(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    """Detection only runs among built-ins here, so a broken one is made of a copy of them."""
+    buildpack = serving(tmp_path / "bp", release="echo not: [yaml")
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet), 15, "release output")
+
+
+def test_a_supply_that_is_missing_is_found_before_any_script_runs(
+    tmp_path: Path, fresh: Installation, droplet: Path
+) -> None:
+    first = serving(tmp_path / "first", supply="echo FIRST RAN")
+    second = write_buildpack(tmp_path / "second", detect="true", compile="true", release="true")
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", first, "-b", second, "-b", first, "-d", droplet)
+    told(ended, 11, "second", "bin/supply")
+    assert "FIRST RAN" not in ended.out
+
+
+def test_a_script_that_is_not_executable(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    buildpack = serving(tmp_path / "bp")
+    (buildpack / "bin" / "finalize").chmod(0o644)
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet), 14, "not executable", "chmod +x")
+
+
+def test_a_directory_that_is_no_buildpack(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    (tmp_path / "bp").mkdir()
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", tmp_path / "bp", "-d", droplet), 11, "malformed", "bin")
+
+
+def test_no_start_command(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    buildpack = serving(tmp_path / "bp", release="echo '--- {}'")
+    told(
+        fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet),
+        16,
+        "Start command missing",
+        "Procfile",
+    )
+
+
+def test_processes_without_web_are_a_warning(tmp_path: Path, fresh: Installation) -> None:
+    buildpack = serving(tmp_path / "bp", release="echo 'default_process_types: {worker: x}'")
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", tmp_path / "d.tgz")
+    told(ended, 0, "No start command specified by buildpack or via Procfile.")
+
+
+def test_a_procfile_that_does_not_parse(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    app = write_app(tmp_path / "app", Procfile="web: a: b\n")
+    told(fresh("stage", app, "-b", serving(tmp_path / "bp"), "-d", droplet), 3, "Procfile", "line 1")
+
+
+def test_a_manifest_that_does_not_parse(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    app = write_app(tmp_path / "app", manifest__yml="applications: [{name: a, memory: lots}]")
+    told(fresh("stage", app, "-b", serving(tmp_path / "bp"), "-d", droplet), 3, "manifest.yml", "memory", "lots")
+
+
+@pytest.mark.parametrize("name", ["PORT", "VCAP_SERVICES", "not-a-name"])
+def test_variables_that_the_platform_sets(tmp_path: Path, fresh: Installation, droplet: Path, name: str) -> None:
+    app = write_app(tmp_path / "app")
+    told(fresh("stage", app, "-b", serving(tmp_path / "bp"), "--env", f"{name}=1", "-d", droplet), 2, name)
+
+
+@pytest.mark.parametrize(
+    "flag", ["--memory=lots", "--timeout=soon", "--disk=-1", "--name=../x", "--env=NOVALUE", "--image=x"]
+)
+def test_bad_flags(tmp_path: Path, fresh: Installation, droplet: Path, flag: str) -> None:
+    told(
+        fresh("stage", write_app(tmp_path / "app"), flag, "-d", droplet),
+        2,
+        flag.split("=")[0] if "image" not in flag else "x",
+    )
+
+
+def test_an_unknown_stack(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    told(fresh("stage", write_app(tmp_path / "app"), "--stack", "nosuch", "-d", droplet), 2, "nosuch", "stack create")
+
+
+def hostile_archives() -> dict[str, object]:
+    def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 0) -> tarfile.TarInfo:
+        made = tarfile.TarInfo(name)
+        made.type, made.linkname, made.size = kind, link, size
+        return made
+
+    return {
+        "climbs": [member("../escaped")],
+        "absolute": [member("/tmp/escaped")],
+        "through-a-link": [member("out", tarfile.SYMTYPE, "/tmp"), member("out/escaped")],
+        "hard-link-out": [member("passwd", tarfile.LNKTYPE, "/etc/passwd")],
+        "hard-link-climbs": [member("passwd", tarfile.LNKTYPE, "../../etc/passwd")],
+        "device": [member("null", tarfile.CHRTYPE)],
+        "fifo": [member("pipe", tarfile.FIFOTYPE)],
+    }
+
+
+@pytest.mark.parametrize("kind", list(hostile_archives()))
+def test_hostile_archives_are_refused(tmp_path: Path, fresh: Installation, droplet: Path, kind: str) -> None:
+    archive = tmp_path / f"{kind}.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo("index.html"))
+        for member in hostile_archives()[kind]:  # type: ignore[attr-defined]
+            tar.addfile(member)
+    told(fresh("stage", archive, "-d", droplet), 3, archive.name, "the app")
+    assert not Path("/tmp/escaped").exists()
+
+
+def test_a_zip_that_climbs(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    archive = tmp_path / "climbs.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("../../escaped", "x")
+    told(fresh("stage", archive, "-d", droplet), 3, "climbs.zip", "escaped")
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_bombs_are_refused_by_bounds_that_are_settings(
+    tmp_path: Path, fresh: Installation, droplet: Path, kind: str
+) -> None:
+    zeros = tmp_path / "zeros"
+    zeros.write_bytes(b"\0" * (64 << 20))
+    archive = tmp_path / f"bomb.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+            zipped.write(zeros, "zeros")
+    else:
+        with tarfile.open(archive, "w:gz") as tar:
+            tar.add(zeros, "zeros")
+    told(fresh("stage", archive, "-d", droplet, STAGEWRIGHT_MAX_BYTES="16M"), 3, archive.name, "STAGEWRIGHT_MAX_BYTES")
+
+
+def test_too_many_entries(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    archive = tmp_path / "many.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for number in range(200):
+            zipped.writestr(f"f{number}", "")
+    told(
+        fresh("stage", archive, "-d", droplet, STAGEWRIGHT_MAX_ENTRIES="100"), 3, "many.zip", "STAGEWRIGHT_MAX_ENTRIES"
+    )
+
+
+def test_time_out_kills_the_whole_tree(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    stubborn = "trap '' TERM; (trap '' TERM; setsid sleep 4711 & ); echo now; sleep 4711"
+    buildpack = serving(tmp_path / "bp", finalize=stubborn)
+    started = time.monotonic()
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "--timeout", "3s", "-d", droplet)
+    told(ended, 20, "--timeout", "finalize", "now")
+    assert time.monotonic() - started < 20
+    assert not processes_with("4711")
+
+
+@NEEDS_ROOT
+def test_memory_is_a_real_kill_of_the_control_group(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    hog = "echo eating; python3 -c 'x = bytearray(400 << 20); print(len(x))'"
+    buildpack = serving(tmp_path / "bp", finalize=hog)
+    app = write_app(tmp_path / "app")
+    told(fresh("stage", app, "-b", buildpack, "--memory", "100M", "-d", droplet), 21, "--memory", "finalize", "eating")
+
+
+def test_disk_is_watched(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    hog = "while true; do head -c 10000000 /dev/zero >> $1/big; sleep 0.02; done"
+    buildpack = serving(tmp_path / "bp", finalize=hog)
+    app = write_app(tmp_path / "app")
+    told(fresh("stage", app, "-b", buildpack, "--disk", "60M", "-d", droplet), 22, "--disk", "finalize")
+
+
+@NEEDS_ROOT
+def test_a_full_disk_on_a_real_tmpfs(tmp_path: Path, fresh: Installation) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(small)], check=True)
+    try:
+        app = write_app(tmp_path / "app")
+        (app / "noise").write_bytes(os.urandom(40 << 20))
+        ended = fresh("stage", app, "-b", serving(tmp_path / "bp"), STAGEWRIGHT_CACHE=str(small / "cache"))
+        told(ended, 4, "full", str(small))
+        assert [path.name for path in (small / "cache" / "builds").iterdir()] == []
+
+        (app / "noise").write_bytes(os.urandom(1 << 20))
+        grows = serving(tmp_path / "grows", finalize='head -c 20000000 /dev/urandom > "$1/big"')
+        ended = fresh("stage", app, "-b", grows, "-d", small / "d.tgz")
+        assert ended.code == 0, ended.err
+        ended = fresh("stage", app, "-b", grows, "-d", small / "e.tgz")
+        told(ended, 4, "full", str(small))
+        assert sorted(path.name for path in small.iterdir() if path.suffix != ".json") == ["cache", "d.tgz"]
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+@NEEDS_ROOT
+def test_no_network_in_a_real_empty_namespace(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    app = write_app(tmp_path / "app", requirements__txt="flask\n")
+    ended = fresh("stage", app, "--buildpack", "python", "-d", droplet, wrap=("unshare", "--net"))
+    told(ended, 13, "network", "the buildpack")
+
+
+def test_ctrl_c_ends_everything_cleanly(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    process = start(fresh, tmp_path, droplet, "sleep 4712")
+    wait_for_process("4712")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    told(Ended(process.returncode, out.decode(), err.decode()), 130, "cancelled")
+    assert not processes_with("4712")
+
+
+def test_kill_9_leaves_no_process_and_the_next_run_sweeps_the_rest(tmp_path: Path, fresh: Installation) -> None:
+    process = start(fresh, tmp_path, tmp_path / "never.tgz", "sleep 4713")
+    wait_for_process("4713")
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 5
+    while processes_with("4713") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not processes_with("4713")
+    builds = fresh.place / "cache" / "builds"
+    assert list(builds.iterdir())
+    ended = fresh("stage", write_app(tmp_path / "app2"), "-b", serving(tmp_path / "bp2"), "-d", tmp_path / "d.tgz")
+    told(ended, 0, "killed run")
+    assert list(builds.iterdir()) == []
+    assert str(builds) not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_two_at_once_never_hurt_each_other(tmp_path: Path, fresh: Installation) -> None:
+    app = write_app(tmp_path / "app")
+    buildpack = serving(tmp_path / "bp", finalize='sleep 1; echo x >> "$2/count"; wc -l < "$2/count" > "$1/count"')
+    both = [
+        subprocess.Popen(
+            [
+                str(COMMAND),
+                "stage",
+                str(app),
+                "-b",
+                str(buildpack),
+                "-d",
+                str(tmp_path / f"{number}.tgz"),
+                "--name",
+                "same",
+            ],
+            env=fresh.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for number in (1, 2)
+    ]
+    for process in both:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out.decode()
+    for number in (1, 2):
+        with tarfile.open(tmp_path / f"{number}.tgz") as archive:
+            file = archive.extractfile("./app/count")
+            assert file is not None
+            assert file.read() == b"1\n"
+
+
+def start(fresh: Installation, tmp_path: Path, droplet: Path, finalize: str) -> subprocess.Popen[bytes]:
+    app, buildpack = write_app(tmp_path / "app"), serving(tmp_path / "bp", finalize=finalize)
+    return subprocess.Popen(
+        [str(COMMAND), "stage", str(app), "-b", str(buildpack), "-d", str(droplet)],
+        env=fresh.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def processes_with(argument: str) -> list[str]:
+    """Processes of this machine with ``argument`` among theirs."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            arguments = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if argument.encode() in arguments:
+            found.append(path.parent.name)
+    return found
+
+
+def wait_for_process(argument: str) -> None:
+    end = time.monotonic() + 60
+    while not processes_with(argument):
+        assert time.monotonic() < end, "the script did not start"
+        time.sleep(0.05)
