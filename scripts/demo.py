@@ -1,4 +1,5 @@
-"""What `make demo` does: stage the Flask example, start it in the sandbox, ask it over HTTP, write its image, say where things lie."""
+"""What `make demo` does: stage the Flask example, start it in the sandbox, ask it over HTTP, write its image, say
+where things lie."""
 
 from __future__ import annotations
 

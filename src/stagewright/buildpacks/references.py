@@ -24,7 +24,8 @@ class UnknownBuildpack(UsageProblem):
 
     def brief(self) -> str:
         if self.elsewhere:
-            return f"{_without_credentials(self.reference)!r} is not a buildpack that can be used: archives and URLs are not supported yet."
+            shown = _without_credentials(self.reference)
+            return f"{shown!r} cannot be used: buildpacks in archives and at URLs are not supported yet."
         return f"There is no buildpack {self.reference!r}: it is no built-in name and no directory."
 
     def hint(self) -> str:

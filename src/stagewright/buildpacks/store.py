@@ -43,7 +43,8 @@ class BuildpackStore:
     bounds: Bounds
 
     def obtain(self, ref: BuildpackRef) -> Buildpack:
-        """The buildpack that ``ref`` names, copied here if its content is new. Raises MalformedBuildpack and what `trees` refuses."""
+        """The buildpack that ``ref`` names, copied here if its content is new. Raises MalformedBuildpack and what
+        `trees` refuses."""
         source = self.catalogue.directory(ref) if isinstance(ref, BuiltinRef) else ref.path
         if not (source / "bin").is_dir():
             raise MalformedBuildpack(str(ref), "it has no directory 'bin'")

@@ -75,7 +75,8 @@ def run_to_end(work: Callable[[], int], *, told: Callable[[], bool] = lambda: Fa
     except Exception as error:
         traceback.print_exc()
         sys.stderr.write(
-            f"\nStagewright failed in a way that nobody foresaw ({type(error).__name__}). Nothing of yours is lost: sources are only "
+            f"\nStagewright failed in a way that nobody foresaw ({type(error).__name__}). Nothing of yours is "
+            f"lost: sources are only "
             "read.\nPlease report the lines above.\n"
         )
         return BUG.code

@@ -1,4 +1,5 @@
-"""FILE.tgz.json: what Stagewright knows of a droplet and Cloud Foundry's layout has no place for. Schema: docs/reference/droplet.md.
+"""FILE.tgz.json: what Stagewright knows of a droplet and Cloud Foundry's layout has no place for. Schema:
+docs/reference/droplet.md.
 
 Nothing timed is in it: the same staging gives the same file.
 """

@@ -64,7 +64,16 @@ def open_droplet(
     """
     if not path.is_file():
         raise NoSuchDroplet(path)
-    unpack(path, into, bounds=bounds, links=LinkPolicy.KEEP, owner=owner, modes=Modes.KEEP, times=Times.KEEP, progress=progress)
+    unpack(
+        path,
+        into,
+        bounds=bounds,
+        links=LinkPolicy.KEEP,
+        owner=owner,
+        modes=Modes.KEEP,
+        times=Times.KEEP,
+        progress=progress,
+    )
     if (into / "app").is_symlink() or not (into / "app").is_dir():
         raise BadDroplet(path, "it has no directory 'app'")
     detected, command, prefix = _staging_info(path, into / "staging_info.yml")
@@ -97,4 +106,8 @@ class _ToleratingLoader(yaml.SafeLoader):
     """Unknown tags such as ``!ruby/object`` are tolerated, as the reference's launcher does."""
 
 
-_ToleratingLoader.add_multi_constructor("", lambda loader, suffix, node: None)
+def _nothing(_loader: yaml.SafeLoader, _tag: str, _node: yaml.Node) -> None:
+    return None
+
+
+_ToleratingLoader.add_multi_constructor("", _nothing)

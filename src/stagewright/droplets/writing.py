@@ -11,7 +11,8 @@ from stagewright.trees import Packed, Placed, pack
 
 
 def staging_info(detected: str, processes: Processes, entrypoint_prefix: str | None) -> bytes:
-    """staging_info.yml: JSON content, ``config`` only where there is something in it (§1.5). Always the same bytes for the same facts."""
+    """staging_info.yml: JSON content, ``config`` only where there is something in it (§1.5). Always the same bytes
+    for the same facts."""
     document: dict[str, object] = {"detected_buildpack": detected, "start_command": processes.command("web") or ""}
     if entrypoint_prefix:
         document["config"] = {"entrypoint_prefix": entrypoint_prefix}

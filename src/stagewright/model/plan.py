@@ -1,6 +1,7 @@
 """The plan of a build: what will be done, and because of what.
 
-A plan is a list of actions. An action names its step, its verb, the reason and a key. Keys of *pure* actions hash the content that
+A plan is a list of actions. An action names its step, its verb, the reason and a key. Keys of *pure* actions hash
+the content that
 goes in, so that a result can be reused by any build; keys of *script* actions also hold the guid of the build, because a script's
 cache and the network are inputs too (shared design, "Two kinds of action").
 """

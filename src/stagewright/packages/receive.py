@@ -43,8 +43,10 @@ class NotASource(AppProblem):
 def receive(source: Path, into: Path, *, bounds: Bounds, owner: Owner | None, progress: Progress = silent) -> Package:
     """Bring the source of an app into the empty directory ``into``.
 
-    Links are data and are kept as they are, never followed (contracts: "in an upload a link is data"). A directory leaves out what
-    .cfignore and .slugignore name; an archive is taken as it was packed. Raises NoSuchSource, NotASource and what `trees` refuses.
+    Links are data and are kept as they are, never followed (contracts: "in an upload a link is data"). A directory
+    leaves out what
+    .cfignore and .slugignore name; an archive is taken as it was packed. Raises NoSuchSource, NotASource and what
+    `trees` refuses.
     """
     if source.is_dir():
         brought = copy_tree(

@@ -94,9 +94,7 @@ def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Itera
         else:
             app, base_env = _image(order, order.what, platform, workspace, progress)
         settings = platform.settings
-        spec = app_container(
-            app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network
-        )
+        spec = app_container(app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network)
         with platform.sandbox.open(spec) as session:
             env = {**base_env, **app_environment(app, settings.trust.environment)}
             yield session, launch_command(order.arguments, env, session)

@@ -39,7 +39,9 @@ def inspect_droplet(path: Path, platform: Platform) -> dict[str, object]:
 def inspect_image(place: Place) -> dict[str, object]:
     """What an image in a layout holds: platform, layers, config, labels. Raises what reading a layout refuses."""
     if not isinstance(place, LayoutPlace):
-        raise BadDroplet(place.file, "an image in a Docker archive cannot be inspected; 'docker load' it, or write oci:DIR")
+        raise BadDroplet(
+            place.file, "an image in a Docker archive cannot be inspected; 'docker load' it, or write oci:DIR"
+        )
     return _image_document(summarise(read_layout(place)))
 
 

@@ -72,7 +72,8 @@ def prepare(
 
 
 def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
-    """Whose cache a build uses. A name that was given names the app; one that was guessed is told apart by where the source lies."""
+    """Whose cache a build uses. A name that was given names the app; one that was guessed is told apart by where the
+    source lies."""
     named = order.flags.name is not None
     apart = "" if named else hashlib.sha256(str(order.source.resolve()).encode()).hexdigest()[:8]
     return CacheSlot(request.app, request.stack.digest, apart)

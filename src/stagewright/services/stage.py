@@ -142,7 +142,8 @@ def _tools(platform: Platform, events: EventSink) -> Tools:
 def _cache(
     order: StageOrder, platform: Platform, request: BuildRequest, workspace: Workspace, events: EventSink
 ) -> Iterator[None]:
-    """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can trust: it is dropped."""
+    """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can
+    trust: it is dropped."""
     slot = cache_slot(order, request)
     if order.no_cache:
         events(Noted("Cache: none, as --no-cache says."))

@@ -26,7 +26,8 @@ def action_document(action: Action) -> dict[str, object]:
 
 
 def plan_document(request: BuildRequest, plan: Plan, facts: Facts) -> dict[str, object]:
-    """The audit of a build: what was asked, what is planned, and which of it is done. It holds names of variables, never values."""
+    """The audit of a build: what was asked, what is planned, and which of it is done. It holds names of variables,
+    never values."""
     return {
         "build": str(request.id),
         "app": str(request.app),

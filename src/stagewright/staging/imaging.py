@@ -1,4 +1,5 @@
-"""A staged app becomes an image: the stack's layer below, the slices of the droplet above, and a config that starts the launcher."""
+"""A staged app becomes an image: the stack's layer below, the slices of the droplet above, and a config that starts
+the launcher."""
 
 from __future__ import annotations
 
@@ -85,7 +86,9 @@ def _layer(one: Slice, layers: Path, events: EventSink) -> tuple[FileLayer, bool
 
 def _image(stack: Stack, droplet: Droplet, base: FileLayer, made: list[tuple[str, FileLayer]]) -> Image:
     platform = Platform(stack.architecture, "linux")
-    bottom = append_layers(empty(platform), Addition(base, History(created_by=f"stack {stack.name} {stack.run.digest}")))
+    bottom = append_layers(
+        empty(platform), Addition(base, History(created_by=f"stack {stack.name} {stack.run.digest}"))
+    )
     base_digest = bottom.digest
     additions = [Addition(layer, History(created_by=f"stagewright: {what}")) for what, layer in made]
     image = append_layers(bottom, *additions)
@@ -131,5 +134,3 @@ def _write(image: Image, target: ImageTarget, events: EventSink) -> None:
     else:
         name = ImageName.parse(target.tag) if target.tag else None
         write_archive(ArchivePlace(target.path, name), image, progress=progress)
-
-

@@ -74,7 +74,8 @@ def _forms(secret: str) -> Iterable[str]:
 class ScriptLines:
     """Takes chunks of two streams, gives whole masked lines.
 
-    A line longer than 64 KiB is given in parts; the border between parts never splits a secret. Of a line that a program redrew with
+    A line longer than 64 KiB is given in parts; the border between parts never splits a secret. Of a line that a
+    program redrew with
     carriage returns the last state is given.
     """
 

@@ -20,7 +20,10 @@ class NoBuildpackMatched(AppProblem):
         return f"No buildpack recognised {self.app!r} (tried {', '.join(self.tried)})."
 
     def hint(self) -> str:
-        return "Name one with --buildpack, or add the file it looks for: requirements.txt, package.json, index.html, Aptfile or Procfile."
+        return (
+            "Name one with --buildpack, or add the file it looks for: requirements.txt, package.json, index.html, "
+            "Aptfile or Procfile."
+        )
 
 
 @dataclass(eq=False)

@@ -68,7 +68,8 @@ class DiskCaches:
         return tuple(sorted(found, key=lambda entry: (-entry.size, entry.name)))
 
     def clear(self, app: AppName | None = None, *, unused_since: float | None = None) -> int:
-        """Remove the caches of ``app`` (None: of all), or only those not used since that time; returns the bytes that were freed."""
+        """Remove the caches of ``app`` (None: of all), or only those not used since that time; returns the bytes
+        that were freed."""
         freed = 0
         for place in tuple(self.directory.glob("*")):
             slot = _slot(place)

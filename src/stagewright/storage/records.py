@@ -58,7 +58,7 @@ class DiskRecords:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))
         try:
             # Of two that make it at once the first wins: a link, unlike a rename, never replaces.

@@ -27,7 +27,9 @@ def list_buildpacks(as_json: Json = False) -> None:
         if as_json:
             print_json(listed)
         else:
-            rows = [[str(one["name"]), str(one["version"] or ""), str(one["detection"]), str(one["says"])] for one in listed]
+            rows = [
+                [str(one["name"]), str(one["version"] or ""), str(one["detection"]), str(one["says"])] for one in listed
+            ]
             print_table(["NAME", "VERSION", "DETECTION", "WHAT IT DOES"], rows)
         return 0
 
@@ -36,7 +38,8 @@ def list_buildpacks(as_json: Json = False) -> None:
 
 @app.command("show")
 def show(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="A built-in name or a directory.")], as_json: Json = False
+    reference: Annotated[str, typer.Argument(metavar="REF", help="A built-in name or a directory.")],
+    as_json: Json = False,
 ) -> None:
     """Show one buildpack: its dialect, scripts, version and digest."""
 

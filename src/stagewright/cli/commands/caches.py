@@ -43,7 +43,9 @@ def list_caches(as_json: Json = False) -> None:
 
 @app.command("clear")
 def clear(
-    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="The cache of this app; all caches without it.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[APP]", help="The cache of this app; all caches without it.")
+    ] = None,
 ) -> None:
     """Remove the cache of an app, or everything that can be made again."""
 

@@ -20,9 +20,12 @@ _GRACE = 10.0
 """Seconds that an app has to end after Ctrl-C, as Cloud Foundry gives it."""
 
 What = Annotated[
-    str, typer.Argument(metavar="DROPLET|oci:DIR", help="A droplet, the name of an app staged here, or an image layout.")
+    str,
+    typer.Argument(metavar="DROPLET|oci:DIR", help="A droplet, the name of an app staged here, or an image layout."),
 ]
-Stack = Annotated[str | None, typer.Option("--stack", "-s", metavar="NAME", help="Another stack than the droplet's own.")]
+Stack = Annotated[
+    str | None, typer.Option("--stack", "-s", metavar="NAME", help="Another stack than the droplet's own.")
+]
 Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable for the app.")]
 EnvFile = Annotated[list[Path] | None, typer.Option("--env-file", metavar="F", help="A file of lines K=V.")]
 SandboxOption = Annotated[
@@ -83,9 +86,7 @@ def shell(what: What, env: Env = None, stack: Stack = None, sandbox: SandboxOpti
         from stagewright.settings import from_environment
         from stagewright.wiring.command_line import open_platform
 
-        order = LaunchOrder(
-            what=_what(what), env=environment(env or (), ()), stack=parsed("--stack", stack, StackName)
-        )
+        order = LaunchOrder(what=_what(what), env=environment(env or (), ()), stack=parsed("--stack", stack, StackName))
         with cancelled_by_signals():
             return verb(order, open_platform(from_environment(), sandbox))
 

@@ -29,7 +29,9 @@ Buildpacks = Annotated[
     list[str] | None,
     typer.Option("--buildpack", "-b", metavar="REF", help="A built-in name or a directory; several run in order."),
 ]
-StackOption = Annotated[str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack to build and run on.")]
+StackOption = Annotated[
+    str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack to build and run on.")
+]
 Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable for the scripts.")]
 EnvFile = Annotated[
     list[Path] | None, typer.Option("--env-file", metavar="F", help="A file of lines K=V; --env wins over it.")
@@ -37,7 +39,9 @@ EnvFile = Annotated[
 CommandOption = Annotated[
     str | None, typer.Option("--command", "-c", metavar="CMD", help="How the process web is started.")
 ]
-Name = Annotated[str | None, typer.Option("--name", "-n", metavar="APP", help="The app's name; it names cache and droplet.")]
+Name = Annotated[
+    str | None, typer.Option("--name", "-n", metavar="APP", help="The app's name; it names cache and droplet.")
+]
 Memory = Annotated[str | None, typer.Option("--memory", "-m", metavar="1G", help="Memory of the build.")]
 Disk = Annotated[str | None, typer.Option("--disk", "-k", metavar="4G", help="What the build may write.")]
 Timeout = Annotated[str | None, typer.Option("--timeout", metavar="15m", help="Time of the whole staging.")]
@@ -46,7 +50,10 @@ SandboxOption = Annotated[
 ]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Begin with an empty cache.")]
 IfChanged = Annotated[
-    bool, typer.Option("--if-changed", help="Reuse the droplet where source, buildpacks, stack and environment are the same.")
+    bool,
+    typer.Option(
+        "--if-changed", help="Reuse the droplet where source, buildpacks, stack and environment are the same."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object an event, the result last.")]
 
@@ -196,7 +203,12 @@ def _platform(sandbox: str, log: _Log) -> Platform:
     from stagewright.wiring.command_line import open_platform
 
     if sandbox == "none":
-        log.line(Line(Role.WARNING, "--sandbox none: scripts run on this machine as you, with nothing between them and your files."))
+        log.line(
+            Line(
+                Role.WARNING,
+                "--sandbox none: scripts run on this machine as you, with nothing between them and your files.",
+            )
+        )
     return open_platform(from_environment(), sandbox)
 
 
