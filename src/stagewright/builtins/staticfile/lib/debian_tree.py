@@ -1,0 +1,1 @@
+../../_shared/debian_tree.py
