@@ -8,19 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stagewright.errors import Problem
+from stagewright.errors import PlatformProblem, Problem, UsageProblem
 from stagewright.model.layout import FIXED_TIME
 from stagewright.model.settings import Trust
 from stagewright.ports.events import EventSink
 from stagewright.stacks.definition import Definition, RootDefinition
 from stagewright.stacks.finishing import OPERATOR_CONF
-from stagewright.stacks.problems import MakingFailed, MirrorUnreachable, PackageNotFound
 from stagewright.stacks.programs import environment
 from stagewright.stacks.steps import StepReader
 from stagewright.stacks.workshop import Workshop
 from stagewright.trees import DiskFull
 
-PROGRAMS = ("mmdebstrap", "apt-get", "dpkg-deb")
 _HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
 _APT_CONF = PurePosixPath("/trust/apt.conf")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|don't have enough free space")
@@ -30,6 +28,59 @@ _UNREACHABLE = re.compile(
     r"|Connection (failed|timed out|refused)|No route to host|does not have a Release file|Certificate verification failed"
     r"|Failed to fetch|50[234]  "
 )
+
+
+@dataclass(eq=False)
+class MirrorUnreachable(PlatformProblem):
+    """The network is gone, or the mirror is."""
+
+    root: str
+    reason: str
+    """What apt said, in one line."""
+    lines: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"The Debian mirror could not be reached while the {self.root} root was made: {self.reason}."
+
+    def hint(self) -> str:
+        return (
+            "Check the network, the proxy variables and the resolver;"
+            " STAGEWRIGHT_APT_SOURCES names a file with the sources of a mirror of your own."
+        )
+
+    def details(self) -> str:
+        return "\n".join(self.lines)
+
+
+@dataclass(eq=False)
+class PackageNotFound(UsageProblem):
+    packages: tuple[str, ...]
+    definition: str
+    lines: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"The mirror has no package {', '.join(self.packages)}, which the stack {self.definition} asks for."
+
+    def hint(self) -> str:
+        return "Correct the name in the definition, or name sources that have it with STAGEWRIGHT_APT_SOURCES."
+
+    def details(self) -> str:
+        return "\n".join(self.lines)
+
+
+@dataclass(eq=False)
+class MakingFailed(PlatformProblem):
+    """mmdebstrap failed in a way that has no name of its own."""
+
+    root: str
+    code: int
+    lines: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"mmdebstrap failed with exit code {self.code} while the {self.root} root was made."
+
+    def details(self) -> str:
+        return "\n".join(self.lines)
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,51 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
+from stagewright.errors import UsageProblem
 from stagewright.model.digest import Digest
 from stagewright.model.layout import VCAP_ID
 from stagewright.model.names import StackName
-from stagewright.stacks.problems import BadDefinition, UnknownDefinition
 
 SCHEMA = 1
+_DIRECTORY = Path(__file__).parent / "definitions"
 _VARIANTS = ("essential", "apt", "required", "minbase", "buildd", "important", "standard")
 _SUITE = re.compile(r"[a-z][a-z0-9.-]*(/[a-z0-9-]+)?")
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+|/[A-Za-z0-9-]+)?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _PATH = re.compile(r"/[^\0\n\r:]*")
 _MODE = re.compile(r"0?[0-7]{3,4}")
+
+
+@dataclass(eq=False)
+class BadDefinition(UsageProblem):
+    """A definition file that does not say what a stack is made of."""
+
+    path: Path
+    where: str
+    """The key, as in ``run.packages``; empty for the file as a whole."""
+    reason: str
+
+    def brief(self) -> str:
+        where = f", {self.where}" if self.where else ""
+        return f"The stack definition {self.path}{where}: {self.reason}."
+
+    def hint(self) -> str:
+        return f"One that works, with comments, is {_DIRECTORY / 'debian12.toml'}"
+
+
+@dataclass(eq=False)
+class UnknownDefinition(UsageProblem):
+    name: str
+    known: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"There is no built-in definition of a stack {self.name!r}; there are: {', '.join(self.known)}."
+
+    def hint(self) -> str:
+        return "Give the path of a definition file, with a / in it, to make a stack of your own."
 
 
 @dataclass(frozen=True)
@@ -89,12 +118,11 @@ def builtin_text(name: str) -> str:
     """The file itself, comments and all, to begin one's own with. Raises UnknownDefinition."""
     if name not in builtin_names():
         raise UnknownDefinition(name, builtin_names())
-    return (resources.files("stagewright.stacks") / "definitions" / f"{name}.toml").read_text(encoding="utf-8")
+    return (_DIRECTORY / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def builtin_names() -> tuple[str, ...]:
-    files = (resources.files("stagewright.stacks") / "definitions").iterdir()
-    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+    return tuple(sorted(file.stem for file in _DIRECTORY.glob("*.toml")))
 
 
 def parse_definition(content: str, path: Path) -> Definition:

@@ -18,12 +18,15 @@ from typing import Any
 
 from stagewright import trees
 from stagewright.errors import Problem
-from stagewright.model.tree import Owner
+from stagewright.model.tree import Bounds, Owner
 from stagewright.stacks.definition import Directory, User
 from stagewright.stacks.finishing import finish
+from stagewright.trees.layers import LayeredTree
 
 _EVERY = 0.1
 """Seconds between two tellings of progress."""
+
+_PASSING = ("dev", "proc", "sys", "run", "tmp")
 
 Job = Mapping[str, Any]
 """As parsed from JSON; `workshop` writes it."""
@@ -75,6 +78,40 @@ def _weigh(job: Job) -> Job:
     return result
 
 
+def _lay(job: Job) -> Job:
+    """Lay what is to be imported at a new root, with its owners."""
+    into = Path(job["root"])
+    bounds = Bounds(**job["bounds"])
+    if job["kind"] == "layout":
+        from stagewright.images import LayoutPlace, RefName, read_layout, unpack_image
+
+        place = LayoutPlace(Path(job["source"]), RefName(job["tag"]) if job["tag"] else None)
+        unpack_image(read_layout(place), into, bounds=bounds, keep_owner=True, progress=_Progress())
+    elif job["kind"] == "directory":
+        archive = into.with_suffix(".tar")
+        _pack_directory(Path(job["source"]), archive)
+        _lay_archive(archive, into, bounds)
+        archive.unlink()
+    else:
+        _lay_archive(Path(job["source"]), into, bounds)
+    return {}
+
+
+def _pack_directory(source: Path, archive: Path) -> None:
+    """What a root file system holds at rest: not what is mounted, nor devices, nor what lives as long as a boot."""
+    placed = [trees.Placed(path, PurePosixPath(path.name)) for path in source.iterdir() if path.name not in _PASSING]
+    trees.pack(placed, archive, compression=trees.Compression.NONE, keep_owner=True)
+
+
+def _lay_archive(archive: Path, into: Path, bounds: Bounds) -> None:
+    kind = trees.archive_kind(archive)
+    if kind is None or kind is trees.ArchiveKind.ZIP:
+        raise trees.UnreadableArchive(archive, "it is no tar")
+    with LayeredTree(into, bounds=bounds, keep_owner=True) as tree, archive.open("rb") as file:
+        tree.apply(file.fileno(), kind.compressed, archive, _Progress())
+        tree.settle()
+
+
 def _remove(job: Job) -> Job:
     trees.remove_tree(Path(job["path"]))
     return {}
@@ -106,7 +143,7 @@ def _tell(**message: object) -> None:
     print(json.dumps(message), flush=True)
 
 
-_JOBS: Mapping[str, Callable[[Job], Job]] = {"finish": _finish, "weigh": _weigh, "remove": _remove}
+_JOBS: Mapping[str, Callable[[Job], Job]] = {"finish": _finish, "weigh": _weigh, "lay": _lay, "remove": _remove}
 
 if __name__ == "__main__":
     main()

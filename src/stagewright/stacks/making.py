@@ -10,14 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stagewright.errors import UsageProblem
 from stagewright.model.digest import Digest
 from stagewright.model.events import Event, Noted, Progressed
 from stagewright.model.settings import Trust
 from stagewright.model.stack import PackageVersion, Stack, StackLayer, StackRoot
 from stagewright.ports.events import EventSink, deaf
-from stagewright.stacks.bootstrap import PROGRAMS, Bootstrap, bootstrap
+from stagewright.stacks.bootstrap import Bootstrap, bootstrap
 from stagewright.stacks.definition import Definition, Directory, User
-from stagewright.stacks.problems import ArchitecturesDiffer, NotARoot
+from stagewright.stacks.machine import MAKERS
 from stagewright.stacks.record import StackRecord
 from stagewright.stacks.store import Making, StackStore
 from stagewright.stacks.workshop import Workshop, open_workshop
@@ -25,6 +26,32 @@ from stagewright.trees import TreeFailure, remove_tree
 
 Log = Callable[[str], None]
 """Takes every line that mmdebstrap prints; from one thread at a time."""
+
+
+@dataclass(eq=False)
+class NotARoot(UsageProblem):
+    """What was to be imported lacks what every stack must have."""
+
+    source: str
+    lacks: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"{self.source} cannot be a root of a stack: {'; '.join(self.lacks)}."
+
+    def hint(self) -> str:
+        return "A root needs bash, /bin/sh and the user id 2000 free or named vcap."
+
+
+@dataclass(eq=False)
+class ArchitecturesDiffer(UsageProblem):
+    run: str
+    build: str
+
+    def brief(self) -> str:
+        return f"The two roots are of different architectures: run is {self.run}, build is {self.build}."
+
+    def hint(self) -> str:
+        return "Import two roots of one architecture."
 
 
 def unheard(line: str) -> None:
@@ -50,7 +77,7 @@ def create(
         if making.existing is not None:
             notify(_reused(making.existing, definition))
             return making.existing.stack
-        workshop = open_workshop(PROGRAMS)
+        workshop = open_workshop(MAKERS)
         told = _OneAtATime(notify, log)
         maker = _Maker(definition, making, workshop, sources, trust or Trust(), told)
         run, build = _both(workshop, maker)
@@ -129,6 +156,7 @@ def finished(
     directories: tuple[Directory, ...] = (),
 ) -> MadeRoot:
     """Finish the root at ``place``, whatever it came from, and weigh it. Raises NotARoot, FailedInside."""
+    notify(Progressed(f"{which} root: finishing", 0, None))
     found = workshop.perform(
         "finish",
         root=str(place),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import subprocess
 import sys
 import threading
@@ -22,17 +21,57 @@ from pathlib import Path
 from typing import Any
 
 import stagewright
-from stagewright.errors import Cancelled, Fault
+from stagewright.errors import Cancelled, Fault, PlatformProblem
 from stagewright.ports.progress import Progress, silent
-from stagewright.stacks.problems import FailedInside, NamespaceRefused, NoSubordinateIds, ProgramMissing
-from stagewright.stacks.programs import environment, missing, packages_of
+from stagewright.stacks.machine import lacking_ids, lacking_programs
+from stagewright.stacks.programs import environment
 
 _AS_ROOT = ("setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child")
 _PRIVATE = ("--propagation", "private", "--mount-proc", "--")
 _AS_ANYBODY = ("--user", "--map-root-user", "--map-auto")
-_RANGE = 65536
-"""Subordinate ids that a root needs: all that Debian gives away (nobody is 65534)."""
 _LAST_LINES = 40
+
+
+@dataclass(eq=False)
+class NamespaceRefused(PlatformProblem):
+    """The kernel or the container around us does not allow the namespaces in which roots are made."""
+
+    reason: str
+    root: bool
+
+    def brief(self) -> str:
+        return f"The namespaces in which a stack is made are refused here: {self.reason}."
+
+    def hint(self) -> str:
+        if self.root:
+            return "This root lacks CAP_SYS_ADMIN: run it on the machine itself, or in a privileged container."
+        return (
+            "Unprivileged user namespaces are switched off: as root, sysctl kernel.unprivileged_userns_clone=1"
+            " (or kernel.apparmor_restrict_unprivileged_userns=0), or create the stack as root in a shared"
+            " STAGEWRIGHT_STACKS directory."
+        )
+
+
+@dataclass(eq=False)
+class FailedInside(PlatformProblem):
+    """A problem from the other side of a namespace, as it was told there."""
+
+    text: str
+    advice: str = ""
+    evidence: str = ""
+    at_fault: Fault = Fault.PLATFORM
+
+    def brief(self) -> str:
+        return self.text
+
+    def hint(self) -> str:
+        return self.advice
+
+    def details(self) -> str:
+        return self.evidence
+
+    def whose_fault(self) -> Fault:
+        return self.at_fault
 
 
 class Children:
@@ -134,43 +173,16 @@ class Workshop:
             raise NamespaceRefused(refusal, self.root)
 
 
-def open_workshop(programs: Sequence[str] = ()) -> Workshop:
+def open_workshop(programs: tuple[str, ...] = ()) -> Workshop:
     """The workshop of the calling user; ``programs`` are needed beside its own.
 
     Raises ProgramMissing, NoSubordinateIds.
     """
-    root = os.geteuid() == 0
-    absent = missing((*programs, "unshare", "setpriv", *(() if root else ("newuidmap", "newgidmap"))))
-    if absent:
-        raise ProgramMissing(absent, packages_of(absent))
-    if root:
-        return Workshop((*_AS_ROOT, *_PRIVATE), root=True)
-    lacking = without_subordinate_ids()
+    lacking = lacking_programs(programs) or lacking_ids()
     if lacking is not None:
         raise lacking
-    return Workshop((*_AS_ROOT, *_AS_ANYBODY, *_PRIVATE), root=False)
-
-
-def without_subordinate_ids(system: Path = Path("/")) -> NoSubordinateIds | None:
-    """The problem of a user who has no range of subordinate ids (subuid(5))."""
-    number = os.geteuid()
-    try:
-        name = pwd.getpwuid(number).pw_name
-    except KeyError:
-        name = str(number)
-    for file in ("etc/subuid", "etc/subgid"):
-        if not any(count >= _RANGE for count in _ranges(system / file, {name, str(number)})):
-            return NoSubordinateIds(name, f"/{file}")
-    return None
-
-
-def _ranges(file: Path, users: set[str]) -> Iterator[int]:
-    with suppress(OSError):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            user, _, rest = line.partition(":")
-            count = rest.partition(":")[2].strip()
-            if user in users and count.isdigit():
-                yield int(count)
+    root = os.geteuid() == 0
+    return Workshop((*_AS_ROOT, *(() if root else _AS_ANYBODY), *_PRIVATE), root)
 
 
 def _lines(child: subprocess.Popen[bytes]) -> Iterator[str]:
