@@ -13,11 +13,12 @@ from stagewright.images import ImageConfig, LayoutPlace, Place, read_layout, unp
 from stagewright.model.containers import Command, Limits
 from stagewright.model.names import AppName, BuildId, StackName
 from stagewright.model.process import Processes
+from stagewright.ports.events import deaf
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.progress import Progress, silent
 from stagewright.ports.sandbox import Session
 from stagewright.services.platform import Platform
-from stagewright.services.prepare import stack_of
+from stagewright.services.stacks import obtain_stack
 from stagewright.staging.running import AppToRun, app_container, app_environment, launch_command
 
 NO_TIME_OUT = 10 * 365 * 86400.0
@@ -115,7 +116,7 @@ def _droplet(
     lifecycle.mkdir()
     launch_files(opened.processes, opened.entrypoint_prefix).write(lifecycle)
     facts = opened.facts
-    stack = stack_of(platform, order.stack or (facts.stack if facts is not None else None))
+    stack = obtain_stack(platform, order.stack or (facts.stack if facts is not None else None), deaf)
     name = facts.app if facts is not None else AppName.from_path_name(found.stem)
     return AppToRun(name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
 

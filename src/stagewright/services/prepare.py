@@ -14,16 +14,14 @@ from stagewright.model.build import AppManifest, BuildRequest, ImageTarget, Pack
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
 from stagewright.model.events import Noted, Progressed
-from stagewright.model.names import AppName, BuildId, StackName
+from stagewright.model.names import AppName, BuildId
 from stagewright.model.plan import key_of
-from stagewright.model.stack import Stack
 from stagewright.packages import find_manifest, read_manifest, receive
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import CacheSlot, Workspace
 from stagewright.services.platform import Platform
+from stagewright.services.stacks import obtain_stack
 from stagewright.staging.environment import check_variables
-
-DEFAULT_STACK = StackName("debian12")
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def prepare(
     package = _receive(order, platform, workspace, events)
     manifest = _manifest(order, workspace)
     check_variables(manifest.env)
-    stack = platform.stacks.get(manifest.stack or DEFAULT_STACK)
+    stack = obtain_stack(platform, manifest.stack, events)
     refs = tuple(
         parse_reference(text, platform.catalogue.names, _base(order.source, order.flags, text))
         for text in manifest.buildpacks
@@ -95,10 +93,6 @@ def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
         start,
         str(request.limits.memory),
     )
-
-
-def stack_of(platform: Platform, name: StackName | None) -> Stack:
-    return platform.stacks.get(name or DEFAULT_STACK)
 
 
 def _receive(order: StageOrder, platform: Platform, workspace: Workspace, events: EventSink) -> Package:

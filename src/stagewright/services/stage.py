@@ -64,7 +64,7 @@ def _stage(
         note_unenforced(platform, request, events)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        with _cache(order, platform, request, workspace, events):
+        with platform.stacks.hold(request.stack.name), _cache(order, platform, request, workspace, events):
             facts = Building(request, workspace, _tools(platform, events), facts, on_failure).run()
         droplet = _finish(platform, request, facts, key)
         total = time.monotonic() - started

@@ -1,0 +1,99 @@
+"""The verbs of stacks: make, import, list, show, remove; and the stack that a build stands on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from stagewright.model.events import Noted
+from stagewright.model.names import StackName
+from stagewright.model.stack import Stack
+from stagewright.ports.events import EventSink
+from stagewright.services.platform import Platform
+from stagewright.stacks import (
+    Definition,
+    UnknownStack,
+    builtin_definition,
+    builtin_names,
+    builtin_text,
+    create,
+    import_roots,
+    load_definition,
+)
+
+DEFAULT_STACK = StackName("debian12")
+
+
+def obtain_stack(platform: Platform, name: StackName | None, events: EventSink) -> Stack:
+    """The stack that is asked for, or the default. A built-in one that nobody made yet is made, since it is needed anyway.
+
+    Raises UnknownStack, and what making raises.
+    """
+    wanted = name or DEFAULT_STACK
+    try:
+        return platform.stacks.get(wanted)
+    except UnknownStack:
+        if str(wanted) not in builtin_names():
+            raise
+    events(Noted(f"The stack {wanted} is not here yet; it is made once, which takes some minutes."))
+    return create_stack(platform, wanted, None, events)
+
+
+def create_stack(platform: Platform, name: StackName, definition: Path | None, events: EventSink) -> Stack:
+    """Make the stack of a definition file, or of the built-in definition of that name; one that is there already is returned.
+
+    Raises UnknownStack where there is no such definition, BadDefinition, and what making raises.
+    """
+    settings = platform.settings
+    return create(
+        _definition(name, definition),
+        platform.stacks,
+        sources=settings.apt_sources,
+        trust=settings.trust,
+        notify=events,
+    )
+
+
+def _definition(name: StackName, path: Path | None) -> Definition:
+    if path is None:
+        return builtin_definition(str(name))
+    return replace(load_definition(path), name=name)
+
+
+def definition_text(name: StackName) -> str:
+    """The built-in definition of that name, as a file to begin one's own from. Raises UnknownDefinition."""
+    return builtin_text(str(name))
+
+
+def import_stack(platform: Platform, name: StackName, build: str, run: str, events: EventSink) -> Stack:
+    """A stack of two roots that were made elsewhere: directories, tars or ``oci:DIR``. Raises what importing refuses."""
+    return import_roots(name, build, run, platform.stacks, notify=events)
+
+
+def remove_stack(platform: Platform, name: StackName) -> None:
+    """Raises UnknownStack, StackInUse."""
+    platform.stacks.remove(name)
+
+
+def stack_document(stack: Stack) -> dict[str, object]:
+    """A stack as ``stack show`` says it."""
+    return {
+        "name": str(stack.name),
+        "architecture": stack.architecture,
+        "digest": str(stack.digest),
+        "run": {"path": str(stack.run.path), "digest": str(stack.run.digest), "size": stack.run.size},
+        "build": {"path": str(stack.build.path), "digest": str(stack.build.digest), "size": stack.build.size},
+        "layer": {"digest": str(stack.layer.digest), "size": stack.layer.size},
+    }
+
+
+def package_lines(stack: Stack) -> list[tuple[str, str, str]]:
+    """The packages of both roots: name, version, and where they are (run roots are part of build roots, but for versions)."""
+    run = {(package.name, package.version) for package in stack.run.packages}
+    rows = [(package.name, package.version, "run, build") for package in stack.run.packages]
+    rows += [
+        (package.name, package.version, "build")
+        for package in stack.build.packages
+        if (package.name, package.version) not in run
+    ]
+    return sorted(rows)

@@ -1,0 +1,80 @@
+"""What a command loads is a promise: it is most of the time of a small staging."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+NEVER = {
+    "sqlalchemy",
+    "fastapi",
+    "dbos",
+    "pydantic",
+    "httpx",
+    "starlette",
+    "uvicorn",
+    "alembic",
+    "cryptography",
+    "asyncio",
+}
+THIRD_PARTY_OF_STAGE = {
+    "typer",
+    "click",
+    "yaml",
+    "_yaml",
+    "isal",
+    "xxhash",
+    "pathspec",
+    "rich",
+    "shellingham",
+    "typing_extensions",
+    "annotated_doc",
+    "pygments",
+    "markdown_it",
+    "mdurl",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that are loaded after ``code`` ran in a new interpreter."""
+    program = f"import sys\n{code}\nprint(' '.join(sorted({{name.partition('.')[0] for name in sys.modules}})))"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(ended.stdout.split())
+
+
+STAGE = (
+    "import stagewright.cli.main, stagewright.services.stage, stagewright.wiring.command_line, stagewright.settings\n"
+    "import stagewright.staging.building"
+)
+
+
+def test_stage_loads_no_server_no_database_and_no_event_loop() -> None:
+    assert not loaded_by(STAGE) & NEVER
+
+
+def test_stage_loads_only_the_libraries_that_it_needs() -> None:
+    foreign = {
+        name
+        for name in loaded_by(STAGE)
+        if name not in sys.stdlib_module_names
+        and not name.startswith(("_", "stagewright", "sitecustomize", "usercustomize"))
+    }
+    assert foreign <= THIRD_PARTY_OF_STAGE, foreign - THIRD_PARTY_OF_STAGE
+
+
+def test_a_pipe_does_not_pay_for_the_terminal() -> None:
+    assert "rich" not in loaded_by(STAGE)
+
+
+@pytest.mark.parametrize("module", ["stagewright.model", "stagewright.ports", "stagewright.errors"])
+def test_the_lowest_floors_load_the_standard_library_alone(module: str) -> None:
+    names = loaded_by(
+        f"import importlib, pkgutil, {module} as top\n"
+        f"[importlib.import_module(m.name) for m in pkgutil.walk_packages(getattr(top, '__path__', []), '{module}.')]"
+    )
+    foreign = {
+        n for n in names if n not in sys.stdlib_module_names and not n.startswith(("_", "stagewright", "sitecustomize"))
+    }
+    assert not foreign
