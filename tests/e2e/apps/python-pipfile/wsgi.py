@@ -1,0 +1,8 @@
+import bottle
+
+application = bottle.Bottle()
+
+
+@application.get("/")
+def root() -> str:
+    return "hello from Bottle"
