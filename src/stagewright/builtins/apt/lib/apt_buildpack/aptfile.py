@@ -86,6 +86,8 @@ def _read_words(words: list[str], names: list[str], downloads: list[Download]) -
         digest = DIGEST.fullmatch(word)
         if digest and downloads and downloads[-1].url in words:
             downloads[-1] = Download(downloads[-1].url, digest[1].lower())
+        elif digest:
+            raise _Misunderstood("a digest follows the URL of its .deb, on the same line")
         elif "://" in word:
             downloads.append(_download(word, [other for other in words if DIGEST.fullmatch(other)]))
         else:

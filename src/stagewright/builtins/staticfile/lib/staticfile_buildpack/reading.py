@@ -7,11 +7,18 @@ their line, instead of being guessed at.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from buildpack import BuildpackError
+
+KEY = re.compile(r"[A-Za-z0-9_/.][^\"'#\[\]{}&!|,`]*")
+"""A key without quotes; what else YAML would allow is refused, since a path or a header's name has no need of it."""
+
+INDICATOR = re.compile(r"[\]},]|[-?:]( |$)")
+"""What a value without quotes cannot begin with, beside the signs below."""
 
 NOT_READ = {
     "[": "a list",
@@ -80,12 +87,12 @@ def _rows(text: str) -> Iterator[_Row]:
     started = False
     for number, raw in enumerate(text.splitlines(), 1):
         stripped = raw.strip()
-        if not stripped or stripped.startswith("#") or (stripped == "---" and not started):
+        if not stripped or stripped.startswith("#") or (raw.rstrip() == "---" and not started):
             continue
         started = True
         content = raw.lstrip(" ")
-        if content.startswith("\t"):
-            refuse(number, "it is indented by a tab; use spaces")
+        if "\t" in raw:
+            refuse(number, "it holds a tab; use spaces")
         if content.startswith("- ") or stripped == "-":
             refuse(number, "a list is not understood here")
         key, rest = _split(number, content)
@@ -96,15 +103,17 @@ def _split(number: int, content: str) -> tuple[str, str]:
     if content[0] in "\"'":
         key, rest = _quoted(number, content)
         rest = rest.lstrip()
-        if rest.startswith(":") and (len(rest) == 1 or rest[1] in " \t"):
+        if rest == ":" or rest.startswith(": "):
             return key, rest[1:].strip()
     else:
         key, colon, rest = content.partition(": ")
-        if colon:
+        if not colon:
+            key = content.partition(" #")[0].rstrip()
+            key, colon = key[:-1], key[-1:]
+        if colon in (":", ": "):
+            if not KEY.fullmatch(key.rstrip()):
+                refuse(number, f"{key.strip()!r} is no key that is understood here; put it into quotes")
             return key.rstrip(), rest.strip()
-        key = content.partition(" #")[0].rstrip()
-        if key.endswith(":"):
-            return key[:-1].rstrip(), ""
     refuse(number, "expected 'key: value'")
 
 
@@ -114,11 +123,13 @@ def _scalar(number: int, text: str) -> str | None:
         return None
     if text[0] in "\"'":
         value, rest = _quoted(number, text)
-        if rest.strip() and not rest.startswith((" #", "\t#")):
+        if rest.strip() and not rest.lstrip().startswith("#"):
             refuse(number, f"{rest.strip()!r} follows a value in quotes")
         return value
     if text[0] in NOT_READ:
         refuse(number, f"{NOT_READ[text[0]]} is not understood here; put a text into quotes")
+    if INDICATOR.match(text):
+        refuse(number, f"a value that begins with {text[0]} must be put into quotes")
     value = text.partition(" #")[0].rstrip()
     if ": " in value or value.endswith(":"):
         refuse(number, "a value with a colon must be put into quotes")
