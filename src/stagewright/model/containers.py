@@ -86,3 +86,5 @@ class Exit:
     seconds: float
     cpu_seconds: float | None = None
     """Processor time of the container while it ran, where the sandbox can tell."""
+    peak_memory: int | None = None
+    """Bytes that the container used at most until then, where the sandbox can tell."""

@@ -1,1 +1,7 @@
-""""""
+"""Where scripts run: in a container of an OCI runtime, as root or without, or on the host where nothing else will do."""
+
+from stagewright.sandbox.choice import choose
+from stagewright.sandbox.diagnosis import findings
+from stagewright.sandbox.rootful import Rootful
+
+__all__ = ["Rootful", "choose", "findings"]

@@ -1,0 +1,108 @@
+"""What opening a container needs whoever opens it: a plan of its mounts, a name, a record, a watch on the disk, a clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stagewright.model.containers import Cause, ContainerSpec
+from stagewright.model.tree import Owner
+from stagewright.sandbox import seccomp
+from stagewright.sandbox.cgroups import Place
+from stagewright.sandbox.container import Bundle, Container
+from stagewright.sandbox.disk_watch import DiskWatch
+from stagewright.sandbox.ending import Ending
+from stagewright.sandbox.mount_plan import MountPlan, make_points, plan_mounts
+from stagewright.sandbox.oci_config import Foundation, Identity, container_config
+from stagewright.sandbox.runtime import Runtime
+from stagewright.sandbox.session import ContainerSession, Ways
+from stagewright.sandbox.sweeping import Record, Records, this_process
+from stagewright.trees import remove_tree
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a sandbox has at hand on this machine."""
+
+    runtime: Runtime
+    records: Records
+    place: Place | None
+    """Where its control groups go; None: it has none."""
+    owner: Owner | None
+    seccomp: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A container that could be started."""
+
+    spec: ContainerSpec
+    plan: MountPlan
+    means: Means
+    container: Container
+    record: Record
+    ending: Ending
+    disk: DiskWatch
+    deadline: float
+
+    def configure(self, identity: Identity, root: Path, sources: Sequence[Path]) -> None:
+        """Write the runtime's configuration. Paths are those that the runtime will see."""
+        place, group = self.means.place, self.container.group
+        foundation = Foundation(
+            root=root,
+            sources=sources,
+            seccomp=self.means.seccomp,
+            cgroup=group.path if group is not None else None,
+            resources=place.resources(self.spec.limits) if place is not None else {},
+            open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        )
+        config = container_config(self.spec, self.plan, identity, foundation)
+        self.container.bundle.config.write_text(json.dumps(config))
+
+    def session(self, ways: Ways) -> ContainerSession:
+        """Of the container, once it was launched. Raises ContainerNotStarted."""
+        self.container.wait_until_up()
+        return ContainerSession(self.container, ways, self.ending, self.disk, self.deadline)
+
+
+def prepare(held: ExitStack, spec: ContainerSpec, means: Means) -> Prepared:
+    """Everything but the start; ``held`` takes it all back. Raises PlatformProblem."""
+    deadline = time.monotonic() + spec.limits.timeout
+    plan = plan_mounts(spec)
+    make_points(plan, means.owner)
+    ending = Ending()
+    held.callback(ending.close)
+    full = _Full(ending)
+    disk = held.enter_context(DiskWatch(plan.writable_sources, spec.limits.disk, full))
+    name = f"stagewright-{spec.name}-{os.urandom(4).hex()}"
+    bundle = Bundle(spec.scratch / name)
+    held.callback(remove_tree, bundle.directory)
+    bundle.directory.mkdir(mode=0o700)
+    group = means.place.group(name) if means.place is not None else None
+    groups = tuple(map(str, group.directories)) if group is not None else ()
+    record = Record(name, str(means.runtime.program), groups, this_process())
+    held.enter_context(means.records.kept(record))
+    container = Container(means.runtime, name, bundle, group)
+    return Prepared(spec, plan, means, container, record, ending, disk, deadline)
+
+
+def read_seccomp(*, user_namespaces: bool = False) -> dict[str, Any]:
+    """The profile for this machine. Raises SeccompProfileMissing, SeccompProfileUnreadable."""
+    return seccomp.read_profile(seccomp.find_profile(), os.uname().machine, user_namespaces=user_namespaces)
+
+
+@dataclass(frozen=True)
+class _Full:
+    """Ends a build whose disk use went past its limit."""
+
+    ending: Ending
+
+    def __call__(self) -> None:
+        self.ending.ask(Cause.OUT_OF_DISK, 0.0)
