@@ -10,7 +10,7 @@ from stagewright.model.names import AppName
 from stagewright.model.settings import Settings
 from stagewright.ports.keeping import CacheEntry, Caches, Records, Workspaces
 from stagewright.ports.sandbox import Sandbox
-from stagewright.stacks import StackStore
+from stagewright.stacks.store import StackStore
 
 
 class ListedCaches(Caches, Protocol):

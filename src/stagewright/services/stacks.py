@@ -5,21 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from stagewright.images import BadImagePlace, LayoutPlace, parse_place
 from stagewright.model.events import Noted
 from stagewright.model.names import StackName
 from stagewright.model.stack import Stack
 from stagewright.ports.events import EventSink
 from stagewright.services.platform import Platform
-from stagewright.stacks import (
-    Definition,
-    UnknownStack,
-    builtin_definition,
-    builtin_names,
-    builtin_text,
-    create,
-    import_roots,
-    load_definition,
-)
+from stagewright.stacks.definition import Definition, builtin_definition, builtin_names, builtin_text, load_definition
+from stagewright.stacks.problems import UnknownStack
 
 DEFAULT_STACK = StackName("debian12")
 
@@ -44,6 +37,8 @@ def create_stack(platform: Platform, name: StackName, definition: Path | None, e
 
     Raises UnknownStack where there is no such definition, BadDefinition, and what making raises.
     """
+    from stagewright.stacks.making import create
+
     settings = platform.settings
     return create(
         _definition(name, definition),
@@ -67,7 +62,19 @@ def definition_text(name: StackName) -> str:
 
 def import_stack(platform: Platform, name: StackName, build: str, run: str, events: EventSink) -> Stack:
     """A stack of two roots that were made elsewhere: directories, tars or ``oci:DIR``. Raises what importing refuses."""
-    return import_roots(name, build, run, platform.stacks, notify=events)
+    from stagewright.stacks.importing import import_roots
+
+    sources = {"run": _root_source(run), "build": _root_source(build)}
+    return import_roots(name, platform.stacks, **sources, bounds=platform.settings.bounds, notify=events)
+
+
+def _root_source(text: str) -> Path | LayoutPlace:
+    if not text.startswith(("oci:", "docker-archive:")):
+        return Path(text)
+    place = parse_place(text)
+    if isinstance(place, LayoutPlace):
+        return place
+    raise BadImagePlace(text, "a root can be imported from a layout, oci:DIR, and not from a Docker archive")
 
 
 def remove_stack(platform: Platform, name: StackName) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -130,6 +131,7 @@ class Building:
             (workspace.deps / deps_index(position, count)).mkdir(parents=True, exist_ok=True)
         owner = self.tools.sandbox.owner
         if owner is not None:
+            os.chown(workspace.home, owner.uid, owner.gid)
             for directory in (workspace.deps, workspace.profile_d, workspace.cache, workspace.tmp):
                 chown_tree(directory, owner)
 

@@ -6,10 +6,8 @@ from stagewright.buildpacks import BuildpackStore, Catalogue
 from stagewright.model.findings import Finding
 from stagewright.model.settings import Settings
 from stagewright.sandbox import choose
-from stagewright.sandbox import findings as sandbox_findings
 from stagewright.services.platform import Platform
-from stagewright.stacks import StackStore
-from stagewright.stacks import findings as stack_findings
+from stagewright.stacks.store import StackStore
 from stagewright.storage import DiskCaches, DiskRecords, DiskWorkspaces
 
 
@@ -34,4 +32,7 @@ def open_platform(settings: Settings, sandbox: str = "auto") -> Platform:
 
 def findings(settings: Settings) -> tuple[Finding, ...]:
     """What this machine lacks, for ``stagewright doctor``."""
+    from stagewright.sandbox.findings import findings as sandbox_findings
+    from stagewright.stacks.findings import findings as stack_findings
+
     return (*sandbox_findings(settings.runtime, settings.state / "sandbox"), *stack_findings(settings))

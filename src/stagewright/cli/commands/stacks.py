@@ -35,7 +35,7 @@ def create(
     def work() -> int:
         from stagewright.services.stacks import create_stack
         from stagewright.settings import from_environment
-        from stagewright.stacks import UnknownStack
+        from stagewright.stacks.problems import UnknownStack
         from stagewright.wiring.command_line import open_platform
 
         platform = open_platform(from_environment(), "none")
