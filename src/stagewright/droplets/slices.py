@@ -10,10 +10,16 @@ from pathlib import Path, PurePosixPath
 
 from stagewright.model.layout import LAUNCHER
 from stagewright.model.process import Processes, process_file_name
+from stagewright.model.tree import Owner
 from stagewright.trees import Placed
 
 _LAUNCHER = Path(__file__).resolve().parent / "launcher.sh"
 _HOME = PurePosixPath("home/vcap")
+_ROOT = Owner(0, 0)
+"""Owns the launcher and what it reads: an app that is broken into cannot change how it is started."""
+
+_OWN = (Placed(source=None, at=_HOME, mode=0o755), Placed(source=None, at=_HOME / "deps", mode=0o755))
+"""Directories that are the app's own, written into every layer below them: a layer would else bring them as root's."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,8 @@ class LaunchFiles:
     def placed(self) -> tuple[Placed, ...]:
         lifecycle = PurePosixPath(str(LAUNCHER.parent).lstrip("/"))
         return tuple(
-            Placed(source=None, at=lifecycle / path, mode=0o644, content=content) for path, content in self.files
+            Placed(source=None, at=lifecycle / path, mode=0o644, content=content, owner=_ROOT)
+            for path, content in self.files
         )
 
     def write(self, directory: Path) -> None:
@@ -62,10 +69,11 @@ def slices(app: Path, deps: Path, profile_d: Path, info: bytes, launch: LaunchFi
     """The slices above the stack's layer, from the bottom: what changes most rarely comes first, configuration last."""
     launcher = PurePosixPath(str(LAUNCHER).lstrip("/"))
     supplied = tuple(
-        Slice(f"deps {directory.name}", (Placed(source=directory, at=_HOME / "deps" / directory.name),))
+        Slice(f"deps {directory.name}", (*_OWN, Placed(source=directory, at=_HOME / "deps" / directory.name)))
         for directory in sorted(deps.iterdir())
     )
     config = (
+        *_OWN,
         Placed(source=None, at=_HOME / "logs", mode=0o755),
         Placed(source=profile_d, at=_HOME / "profile.d"),
         Placed(source=None, at=_HOME / "staging_info.yml", mode=0o644, content=info),
@@ -73,8 +81,8 @@ def slices(app: Path, deps: Path, profile_d: Path, info: bytes, launch: LaunchFi
         *launch.placed(),
     )
     return (
-        Slice("launcher", (Placed(source=None, at=launcher, mode=0o755, content=_LAUNCHER.read_bytes()),)),
+        Slice("launcher", (Placed(None, launcher, mode=0o755, content=_LAUNCHER.read_bytes(), owner=_ROOT),)),
         *supplied,
-        Slice("app", (Placed(source=app, at=_HOME / "app"),)),
+        Slice("app", (_OWN[0], Placed(source=app, at=_HOME / "app"))),
         Slice("config", config),
     )
