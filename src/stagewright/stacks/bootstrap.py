@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +21,8 @@ from stagewright.trees import DiskFull
 
 _HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
 _APT_CONF = PurePosixPath("/trust/apt.conf")
+_APT_SOURCES = (PurePosixPath("/trust/apt.list"), PurePosixPath("/trust/apt.sources"))
+"""The operator's sources without credentials, in one of two formats that apt tells apart by the end of the name."""
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|don't have enough free space")
 _NO_PACKAGE = re.compile(r"E: Unable to locate package (\S+)|E: Version '.*' for '(\S+)' was not found")
 _UNREACHABLE = re.compile(
@@ -133,6 +135,12 @@ def command_line(made: Bootstrap) -> list[str]:
         argv.append(f"--setup-hook=upload {shlex.quote(str(conf))} /{OPERATOR_CONF}")
     argv += [made.definition.suite, str(made.place)]
     return [*argv, str(made.sources)] if made.sources is not None else argv
+
+
+def kept_sources(trust: Trust) -> Mapping[str, str]:
+    """The files of sources that a root keeps where the operator named the sources: by name in /etc/apt, and never a password."""
+    found = {place: trust.files[place] for place in _APT_SOURCES if place in trust.files}
+    return {f"sources.list.d/operator{place.suffix}": content.decode() for place, content in found.items()}
 
 
 def _without_sources(conf: bytes) -> bytes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +32,15 @@ _VARYING = (
     "var/log/**/*",
     "var/cache/ldconfig/aux-cache",
     "var/cache/apt/*.bin",
-    "var/cache/apt/archives/*.deb",
     "var/cache/debconf/*-old",
-    "var/lib/apt/lists/*_*",
     "var/lib/dpkg/*-old",
     "etc/*-",
     OPERATOR_CONF,
 )
 """Files that differ between two runs of mmdebstrap, or that are of no use."""
+
+_EMPTIED = ("dev", "tmp", "run", "var/cache/apt/archives", "var/lib/apt/lists")
+"""apt's hold a directory that is _apt's or root's, by whether _apt could reach the place where the root was made."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,19 @@ class Finished:
     notes: tuple[str, ...]
 
 
-def finish(root: Path, users: Sequence[User], directories: Sequence[Directory], *, owned: bool = True) -> Finished:
-    """Make the tree at ``root`` a stack's. ``owned``: whether owners can be set here. Raises OSError."""
+def finish(
+    root: Path,
+    users: Sequence[User] = (),
+    directories: Sequence[Directory] = (),
+    sources: Mapping[str, str] | None = None,
+    *,
+    owned: bool = True,
+) -> Finished:
+    """Make the tree at ``root`` a stack's.
+
+    ``sources`` take the place of all sources of apt, by name in /etc/apt; None leaves them as they are. ``owned``: whether
+    owners can be set here. Raises OSError.
+    """
     lacks: list[str] = []
     notes: list[str] = []
     shell = _program(root)
@@ -69,6 +81,7 @@ def finish(root: Path, users: Sequence[User], directories: Sequence[Directory], 
         lacks += _add_user(root, user)
     if not lacks:
         _furnish(root, directories, owned, notes)
+        _source(root / "etc/apt", sources)
         _clean(root)
         _settle_byte_code(root)
     packages = _packages(root, notes)
@@ -146,7 +159,7 @@ def _clean(root: Path) -> None:
         for path in sorted(root.glob(pattern), reverse=True):
             if path.is_symlink() or not path.is_dir():
                 path.unlink()
-    for place in ("dev", "tmp", "run"):
+    for place in _EMPTIED:
         _empty(root / place)
     if (root / "var/lock").is_symlink():
         _make_directory(root / "run/lock")
@@ -156,7 +169,16 @@ def _clean(root: Path) -> None:
         _write(machine, b"")
     if not (root / "usr/bin/apt-get").exists():
         # Nothing reads them, and they would tell the mirror that this root was made from.
-        (root / "etc/apt/sources.list").unlink(missing_ok=True)
+        _source(root / "etc/apt", {})
+
+
+def _source(directory: Path, sources: Mapping[str, str] | None) -> None:
+    if sources is None:
+        return
+    for path in (directory / "sources.list", *(directory / "sources.list.d").glob("*")):
+        path.unlink(missing_ok=True)
+    for name, content in sources.items():
+        _write(directory / name, content.encode())
 
 
 def _empty(directory: Path) -> None:

@@ -114,14 +114,16 @@ def _laid(
 ) -> MadeRoot:
     workshop.perform(
         "lay",
+        {
+            "kind": source.kind.value,
+            "source": str(source.path),
+            "tag": source.tag,
+            "root": str(place),
+            "bounds": asdict(bounds),
+        },
         lambda done, total: notify(Progressed(f"{which} root: unpacking", done, total)),
-        kind=source.kind.value,
-        source=str(source.path),
-        tag=source.tag,
-        root=str(place),
-        bounds=asdict(bounds),
     )
     try:
-        return finished(workshop, which, place, layer, notify)
+        return finished(workshop, which, place, layer, notify, {})
     except NotARoot as problem:
         raise NotARoot(str(source), problem.lacks) from problem

@@ -55,9 +55,10 @@ def main() -> None:
 def _finish(job: Job) -> Job:
     users = [User(**user) for user in job["users"]]
     directories = [Directory(**directory) for directory in job["directories"]]
+    sources: Mapping[str, str] | None = job["sources"]
     os.chroot(job["root"])
     os.chdir("/")
-    return asdict(finish(Path("/"), users, directories))
+    return asdict(finish(Path("/"), users, directories, sources))
 
 
 def _weigh(job: Job) -> Job:

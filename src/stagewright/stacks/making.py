@@ -16,8 +16,8 @@ from stagewright.model.events import Event, Noted, Progressed
 from stagewright.model.settings import Trust
 from stagewright.model.stack import PackageVersion, Stack, StackLayer, StackRoot
 from stagewright.ports.events import EventSink, deaf
-from stagewright.stacks.bootstrap import Bootstrap, bootstrap
-from stagewright.stacks.definition import Definition, Directory, User
+from stagewright.stacks.bootstrap import Bootstrap, bootstrap, kept_sources
+from stagewright.stacks.definition import Definition
 from stagewright.stacks.machine import MAKERS
 from stagewright.stacks.record import StackRecord
 from stagewright.stacks.store import Making, StackStore
@@ -52,6 +52,9 @@ class ArchitecturesDiffer(UsageProblem):
 
     def hint(self) -> str:
         return "Import two roots of one architecture."
+
+
+_NOTHING_MORE: Mapping[str, object] = {"users": [], "directories": [], "sources": None}
 
 
 def unheard(line: str) -> None:
@@ -139,39 +142,32 @@ class _Maker:
         scratch = self.making.directory / f"{which}.scratch"
         made = Bootstrap(which, self.definition, packages, place, scratch, self.sources, self.trust)
         bootstrap(made, self.workshop, self.told.event, self.told.line)
-        self.workshop.perform("remove", path=str(scratch))
+        self.workshop.perform("remove", {"path": str(scratch)})
         layer = self.making.layer if which == "run" else None
-        return finished(
-            self.workshop, which, place, layer, self.told.event, self.definition.users, self.definition.directories
-        )
+        extra = {
+            "users": [asdict(user) for user in self.definition.users],
+            "directories": [asdict(directory) for directory in self.definition.directories],
+            "sources": None if self.sources is None else dict(kept_sources(self.trust)),
+        }
+        return finished(self.workshop, which, place, layer, self.told.event, extra)
 
 
 def finished(
-    workshop: Workshop,
-    which: str,
-    place: Path,
-    layer: Path | None,
-    notify: EventSink,
-    users: tuple[User, ...] = (),
-    directories: tuple[Directory, ...] = (),
+    workshop: Workshop, which: str, place: Path, layer: Path | None, notify: EventSink, extra: Mapping[str, object]
 ) -> MadeRoot:
-    """Finish the root at ``place``, whatever it came from, and weigh it. Raises NotARoot, FailedInside."""
+    """Finish the root at ``place``, whatever it came from, and weigh it. ``extra`` is what `finish` takes beside the root.
+
+    Raises NotARoot, FailedInside.
+    """
     notify(Progressed(f"{which} root: finishing", 0, None))
-    found = workshop.perform(
-        "finish",
-        root=str(place),
-        users=[asdict(user) for user in users],
-        directories=[asdict(directory) for directory in directories],
-    )
+    found = workshop.perform("finish", {"root": str(place), **_NOTHING_MORE, **extra})
     if found["lacks"]:
         raise NotARoot(f"The {which} root", tuple(found["lacks"]))
     what = f"{which} root: {'packing' if layer else 'weighing'}"
     weighed = workshop.perform(
         "weigh",
+        {"root": str(place), "layer": str(layer) if layer else None, "give_up_owners": not workshop.root},
         lambda done, total: notify(Progressed(what, done, total)),
-        root=str(place),
-        layer=str(layer) if layer else None,
-        give_up_owners=not workshop.root,
     )
     packages = tuple(PackageVersion(**package) for package in found["packages"])
     digest = Digest.parse(weighed["digest"])
@@ -207,7 +203,7 @@ def remover(path: Path) -> None:
     except TreeFailure:
         if os.geteuid() == 0:
             raise
-        open_workshop().perform("remove", path=str(path))
+        open_workshop().perform("remove", {"path": str(path)})
 
 
 class _OneAtATime:

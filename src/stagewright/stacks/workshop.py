@@ -17,10 +17,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import stagewright
 from stagewright.errors import Cancelled, Fault, PlatformProblem
 from stagewright.ports.progress import Progress, silent
 from stagewright.stacks.machine import lacking_ids, lacking_programs
@@ -140,10 +138,11 @@ class Workshop:
         self._look_for_refusal(code, last)
         return code, tuple(last)
 
-    def perform(self, job: str, progress: Progress = silent, **facts: object) -> dict[str, Any]:
+    def perform(self, job: str, facts: Mapping[str, object], progress: Progress = silent) -> dict[str, Any]:
         """Do a job of `inside`. Raises FailedInside, NamespaceRefused, Cancelled."""
         argv = [sys.executable, "-B", "-P", "-m", "stagewright.stacks.inside", json.dumps({"job": job, **facts})]
-        env = {**environment(), "PYTHONPATH": str(Path(stagewright.__file__).parent.parent)}
+        # Whatever made this package importable here makes it importable there.
+        env = {**environment(), "PYTHONPATH": ":".join(path for path in sys.path if path.startswith("/"))}
         result: dict[str, Any] | None = None
         evidence: deque[str] = deque(maxlen=_LAST_LINES)
         child = self.children.start([*self.wrapping, *argv], env, subprocess.STDOUT)
