@@ -87,7 +87,11 @@ def parse_arguments(argv: Sequence[str]) -> Staging:
 
 
 def script(body: Callable[[Staging], None]) -> NoReturn:
-    """Run supply or finalize with the arguments of the process; a ``BuildpackError`` becomes a message and exit status 1."""
+    """Run supply or finalize with the arguments of the process; a ``BuildpackError`` becomes a message and exit status 1.
+
+    Modes of what is written do not depend on the umask that we were called with.
+    """
+    os.umask(0o022)
     try:
         body(parse_arguments(sys.argv[1:]))
     except BuildpackError as failure:

@@ -20,21 +20,14 @@ MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 LEFT_OUT = ("man", "info", "locale", "lintian", "bug", "doc-base")
 """Below usr/share; of usr/share/doc only the copyright files are kept. The stack's own roots leave out the same."""
 
-UMASK = 0o022
-"""Modes in the tree must not depend on who unpacks."""
-
 
 def unpack(archives: Sequence[Path], tree: Path) -> None:
     """The content of the archives below ``tree``, in the order of their names; links lead where they would on a root."""
-    previous = os.umask(UMASK)
-    try:
-        for name in MERGED:
-            (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
-            (tree / name).symlink_to(f"usr/{name}")
-        for archive in sorted(archives, key=lambda archive: archive.name):
-            _unpack_one(archive, tree)
-    finally:
-        os.umask(previous)
+    for name in MERGED:
+        (tree / "usr" / name).mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(f"usr/{name}")
+    for archive in sorted(archives, key=lambda archive: archive.name):
+        _unpack_one(archive, tree)
     _prune(tree)
     settle_links(tree)
 
