@@ -93,8 +93,10 @@ def _make_venv(uv: Uv, python: Path, place: Path, staging: buildpack.Staging) ->
 
 def _installed(request: PythonRequest, uv: Uv, cache: Cache, staging: buildpack.Staging) -> Environment:
     wanted = request.wanted or versions.show(stack_python()[1][:2])
-    kept = cache.have("python", f"{wanted} by uv {uv.version}", _install(wanted, request, uv, staging))
-    version = _version_of(kept / "bin/python3")
+    kept = cache.have(
+        "python", f"{wanted} by uv {uv.version}", _install(wanted, request, uv, staging), shown=f"Python {wanted}"
+    )
+    version = _version_of(kept / "bin/python3", wanted)
     if not request.allows(version):
         raise BuildpackError(
             f"Asked for Python {wanted}, uv installed one that says it is {versions.show(version)}",
@@ -119,21 +121,30 @@ def _install(wanted: str, request: PythonRequest, uv: Uv, staging: buildpack.Sta
             relocation.neutralise_interpreter(root, directory)
             shutil.copytree(root, place, symlinks=True, dirs_exist_ok=True)
         python = place / "bin/python3"
+        _version_of(python, wanted)  # before it is kept
         relocation.compile_bytecode(python, place, [place / "lib"])
 
     return install
 
 
 def _python_install(wanted: str, uv: Uv, directory: Path, staging: buildpack.Staging) -> Path:
-    """Let uv install below ``directory``; the root of what it installed."""
+    """Let uv install below ``directory``; the root of what it installed (uv also makes a link for the minor version)."""
     variables = {"UV_PYTHON_INSTALL_DIR": str(directory), "UV_PYTHON_DOWNLOADS": "manual"}
     uv.run("python", "install", "--no-bin", wanted, cwd=staging.build, **variables)
-    found = uv.ask("python", "find", "--managed-python", "--no-project", wanted, cwd=staging.build, **variables)
-    return Path(found).resolve().parent.parent
+    roots = [entry for entry in directory.iterdir() if (entry / "bin").is_dir() and not entry.is_symlink()]
+    if len(roots) != 1:
+        raise BuildpackError(
+            f"uv said that it installed Python {wanted}, but there is none", "Is it an archive of CPython?"
+        )
+    return roots[0]
 
 
-def _version_of(python: Path) -> Version:
-    said = buildpack.capture([python, "-I", "-c", "import platform; print(platform.python_version())"], name="python")
+def _version_of(python: Path, wanted: str) -> Version:
+    said = buildpack.capture(
+        [python, "-I", "-B", "-c", "import platform; print(platform.python_version())"],
+        name=f"The installed Python {wanted}",
+        hint="It does not run on this stack, or not from another directory than its own.",
+    )
     return versions.parse_version_text(said)
 
 

@@ -26,6 +26,12 @@ BUILD_LEFTOVERS = ("build", "*.egg-info")
 NEUTRAL_PREFIX = "/install"
 """What python-build-standalone calls its own prefix before uv writes the real one over it."""
 
+NOT_COMPILED = r"/python3[^/]*/(test|idlelib|lib2to3|turtledemo)/"
+"""Parts of the standard library that no app imports."""
+
+DEAD_WEIGHT = ("lib/python3*/test", "lib/python3*/config-*/*.a", "lib/python3*/site-packages/pip", "bin/pip*")
+"""Of an interpreter: what only its own developers need, and its pip, since packages come from uv alone."""
+
 
 def tidy(prefix: Path, library: Path) -> None:
     """Remove from the installed packages what tells of the build."""
@@ -71,18 +77,11 @@ def move_in(venv: Path, prefix: Path) -> None:
 def neutralise_interpreter(root: Path, installed_at: Path) -> None:
     """Undo what ``uv python install`` wrote into an interpreter for the place where it installed it.
 
-    sysconfig's data, the pkg-config files and the like go back to the neutral prefix; the mark that keeps installers out and the
-    interpreter's own pip go, since packages come from uv alone.
+    sysconfig's data, the pkg-config files and the like go back to the neutral prefix; the mark that keeps installers out goes.
     """
-    for marker in root.glob("lib/python3*/EXTERNALLY-MANAGED"):
-        marker.unlink()
-    for package in (
-        *root.glob("lib/python3*/site-packages/pip"),
-        *root.glob("lib/python3*/site-packages/pip-*.dist-info"),
-    ):
-        shutil.rmtree(package)
-    for script in root.glob("bin/pip*"):
-        script.unlink()
+    for pattern in (*DEAD_WEIGHT, "lib/python3*/EXTERNALLY-MANAGED", "lib/python3*/site-packages/pip-*.dist-info"):
+        for path in root.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     for cache in list(root.rglob("__pycache__")):
         shutil.rmtree(cache)
     for file in _text_files(root):
@@ -104,15 +103,19 @@ def _text_files(root: Path) -> Iterator[Path]:
 def compile_bytecode(python: Path, stripped: Path, directories: Sequence[Path]) -> None:
     """Byte code that is never checked against its source's time, and that does not know the directory ``stripped``.
 
-    One process, so that the same sources always give the same bytes. Files that do not compile (templates, other versions) are
-    passed over, as pip does.
+    What is there already is made anew: running an interpreter leaves byte code that looks at times. One process, so that the same
+    sources always give the same bytes. Files that do not compile (templates, other versions) are passed over, as pip does.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment = {**inherited, "PYTHONHASHSEED": "0", "PYTHONSAFEPATH": "1"}
-    mode = ("--invalidation-mode", "unchecked-hash")
-    argv: list[str | Path] = [python, "-s", "-m", "compileall", "-qq", *mode, "-s", stripped, *directories]
+    options = ("-f", "-qq", "--invalidation-mode", "unchecked-hash", "-x", NOT_COMPILED, "-s", str(stripped))
     try:
-        buildpack.run(argv, env=environment, name="compileall", quiet=True)
+        buildpack.capture(
+            [python, "-s", "-W", "ignore", "-m", "compileall", *options, *directories],
+            env=environment,
+            name="compileall",
+            quiet=True,
+        )
     except buildpack.CommandError as error:
         if error.status != 1:
             raise
