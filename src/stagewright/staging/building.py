@@ -109,7 +109,15 @@ class Building:
         self._lay_out()
         spec = build_container(request, self.workspace, tools.trust, tools.network, tools.layout)
         session = stack.enter_context(tools.sandbox.open(spec))
-        executor = ScriptExecutor(request, self.workspace, session, tools.layout, tools.trust.environment, tools.events)
+        executor = ScriptExecutor(
+            request,
+            self.workspace,
+            session,
+            tools.layout,
+            tools.trust.environment,
+            tools.events,
+            tools.sandbox.owner,
+        )
         if self.on_failure is not None:
             stack.push(self._shell_when_failed(session, executor))
         return executor

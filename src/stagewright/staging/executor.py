@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from stagewright.model.containers import Cause, Command, Exit, Stream
 from stagewright.model.events import ActionFinished, ActionStarted, ScriptOutput, Warned
 from stagewright.model.layout import Layout, deps_index
 from stagewright.model.plan import Action, ReadProcesses, RunScript
-from stagewright.model.tree import Difference
+from stagewright.model.tree import Difference, Owner
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.sandbox import Session
@@ -49,6 +50,8 @@ class ScriptExecutor:
     layout: Layout
     trust: Mapping[str, str]
     events: EventSink
+    owner: Owner | None
+    """Who must own what scripts may write."""
 
     def __post_init__(self) -> None:
         self._environment = script_environment(self.request, self.layout, self.trust, self.session)
@@ -144,7 +147,11 @@ class ScriptExecutor:
                         "dependencies supplied by the buildpacks specified before it"
                     )
                 )
-        (self.workspace.cache / cloudfoundry.cache_directory(step)).mkdir(parents=True, exist_ok=True)
+        cache = self.workspace.cache / cloudfoundry.cache_directory(step)
+        if not cache.exists():
+            cache.mkdir()
+            if self.owner is not None:
+                os.chown(cache, self.owner.uid, self.owner.gid)
 
     def _require(self, step: RunScript) -> None:
         if not step.buildpack.has(step.script):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stagewright.errors import AppProblem, BuildpackProblem, Fault, LimitProblem
+from stagewright.errors import AppProblem, BuildpackProblem, LimitProblem, UsageProblem
 from stagewright.model.buildpack import Script
 from stagewright.model.quantities import show_duration, show_size
 
@@ -168,12 +168,11 @@ class OutOfDisk(LimitProblem):
 
 
 @dataclass(eq=False)
-class BadVariable(AppProblem):
+class BadVariable(UsageProblem):
     """An environment variable that the platform sets itself, or whose name no shell could read."""
 
     name: str
     says: str
-    fault = Fault.USAGE
 
     def brief(self) -> str:
         return f"The environment variable {self.name!r} cannot be set: {self.says}."
