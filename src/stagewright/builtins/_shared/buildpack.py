@@ -176,12 +176,13 @@ def run(
     name: str = "",
     hint: str = "",
     quiet: bool = False,
+    edit: Callable[[str], str] = str,
 ) -> None:
     """Run a program and stream what it writes (both streams) as indented lines; the command itself is not echoed.
 
     ``name`` is what failures call it (default: the program's file name), ``env`` the whole environment (default: ours), ``quiet``
-    shows its lines only when it fails. Raises ``CommandError`` for a status other than 0, ``BuildpackError`` where it
-    cannot start.
+    shows its lines only when it fails, ``edit`` changes each line as it is shown. Raises ``CommandError`` for a status other than
+    0, ``BuildpackError`` where it cannot start.
     """
     called = name or Path(argv[0]).name
     tail: deque[str] = deque(maxlen=200)
@@ -190,10 +191,10 @@ def run(
             line = raw.decode("utf-8", "replace").rstrip("\r\n").split("\r")[-1]
             tail.append(line)
             if not quiet:
-                detail(line)
+                detail(edit(line))
     if process.returncode:
         if quiet:
-            detail("\n".join(tail))
+            detail("\n".join(map(edit, tail)))
         raise CommandError(called, process.returncode, "\n".join(tail), hint)
 
 

@@ -104,7 +104,8 @@ class Installation:
 
     def _pip_install(self, file: str, arguments: Sequence[str], prepared: Prepared | None) -> None:
         try:
-            self._uv.run("pip", "install", "--python", self._environment.python, *arguments, cwd=self._project.root)
+            command: list[str | Path] = ["pip", "install", "--python", self._environment.python, *arguments]
+            self._uv.run(*command, cwd=self._project.root, hidden=f"{self._scratch}/")
         except CommandError as error:
             line = requirements.blame(error.output, prepared) if prepared else None
             where = f"{line}" if line else file
@@ -118,6 +119,10 @@ class Installation:
 
 
 HINTS = (
+    (
+        "the current Python version",
+        "Ask for another Python, in .python-version, or for other versions of the packages.",
+    ),
     ("dns error", "The package index cannot be reached: is the network of the build cut off?"),
     ("client error (Connect)", "The package index cannot be reached: is the network of the build cut off?"),
     ("was not found in the package registry", "Is the name spelt right, and is it in the index that this build uses?"),

@@ -34,6 +34,7 @@ PACKAGES = (
     re.compile(r"Hash mismatch for `([A-Za-z0-9][A-Za-z0-9._-]*)"),
     re.compile(r"you require ([A-Za-z0-9][A-Za-z0-9._-]*)"),
 )
+PATHS = re.compile(r"\bfile://([^\s`'\"]+)")
 
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -142,7 +143,7 @@ def _write(file: Path, text: str) -> None:
 def blame(output: str, prepared: Prepared) -> Line | None:
     """The line of the app that uv's output is about, or None where it is not about one line."""
     joined = " ".join(output.split())
-    return _by_position(joined, prepared) or _by_package(joined, prepared)
+    return _by_position(joined, prepared) or _by_package(joined, prepared) or _by_path(joined, prepared)
 
 
 def _by_position(output: str, prepared: Prepared) -> Line | None:
@@ -178,6 +179,12 @@ def _by_package(output: str, prepared: Prepared) -> Line | None:
                 if name == wanted:
                     return line
     return None
+
+
+def _by_path(output: str, prepared: Prepared) -> Line | None:
+    """A requirement that is a directory or an archive of the app."""
+    names = [match[1].rstrip("/").rpartition("/")[2] for match in PATHS.finditer(output)]
+    return next((line for name in names for line in prepared.lines if name and name in line.text), None)
 
 
 def _named(prepared: Prepared) -> Iterator[tuple[str, Line]]:

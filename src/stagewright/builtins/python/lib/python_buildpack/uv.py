@@ -37,10 +37,15 @@ class Uv:
     version: str
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str | Path, cwd: Path, **variables: str) -> None:
-        """Run uv and stream what it says; raises ``CommandError``."""
-        environment = {**self.environment, **variables}
-        buildpack.run([self.program, *arguments], cwd=cwd, env=environment, name=f"uv {arguments[0]} {arguments[1]}")
+    def run(self, *arguments: str | Path, cwd: Path, hidden: str = "", **variables: str) -> None:
+        """Run uv and stream what it says, without the text ``hidden``; raises ``CommandError``."""
+        buildpack.run(
+            [self.program, *arguments],
+            cwd=cwd,
+            env={**self.environment, **variables},
+            name=f"uv {arguments[0]} {arguments[1]}",
+            edit=lambda line: line.replace(hidden, ""),
+        )
 
     def ask(self, *arguments: str | Path, cwd: Path, **variables: str) -> str:
         """Run uv and give back what it prints; raises ``CommandError``."""
