@@ -182,6 +182,8 @@ class LayeredTree:
         """A second name for a file of this layer or of one below; for a link, a link of the same target."""
         if path == first:
             return
+        if first.startswith(path + b"/"):
+            raise RuleBroken("it is a hard link to a file below itself")
         above, first_name = _split(first)
         if not first or not self._place.stand_in(above, make=False):
             raise RuleBroken("it is a hard link to a file that is not there")
@@ -196,8 +198,6 @@ class LayeredTree:
             self._place.stand_in(directory, make=True)
             self._place.vacate(directory, name)
             os.link(f"/proc/self/fd/{source}", name, dst_dir_fd=self._place.fd, follow_symlinks=True)
-        except FileNotFoundError as error:
-            raise RuleBroken("it is a hard link to a file below itself") from error
         finally:
             os.close(source)
 
