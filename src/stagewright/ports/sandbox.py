@@ -24,6 +24,8 @@ class Session(Protocol):
     def run(self, command: Command, output: Output) -> Exit:
         """Run to the end, or until a limit of the container ends it. Never raises for how the command ends.
 
+        A program that is not there ends with 127, one that cannot be executed with 126, as in a shell. The environment is
+        exactly the command's; standard input is empty.
         Raises PlatformProblem where the command could not be started.
         """
         ...
@@ -38,7 +40,9 @@ class Session(Protocol):
     def stop(self, cause: Cause, grace: float = 0.0) -> None:
         """End the running command from another thread or a signal handler; its Exit carries ``cause``.
 
-        With ``grace`` it first gets SIGTERM and that many seconds. Safe to call twice, and when nothing runs.
+        With ``grace`` it first gets SIGTERM and that many seconds; a second call may hasten the end. Safe to call when nothing
+        runs: a stop is not lost between two commands, every later ``run`` ends with ``cause`` before it began. ``attach`` still
+        works, so that a person can look at what was stopped.
         """
         ...
 

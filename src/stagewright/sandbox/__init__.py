@@ -3,5 +3,7 @@
 from stagewright.sandbox.choice import choose
 from stagewright.sandbox.diagnosis import findings
 from stagewright.sandbox.rootful import Rootful
+from stagewright.sandbox.rootless import Rootless
+from stagewright.sandbox.unconfined import Unconfined
 
-__all__ = ["Rootful", "choose", "findings"]
+__all__ = ["Rootful", "Rootless", "Unconfined", "choose", "findings"]

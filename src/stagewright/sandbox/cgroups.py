@@ -113,7 +113,7 @@ def remove_groups(directories: tuple[Path, ...], patience: float = _REMOVAL_PATI
 
 
 def find_place(mounts: Path = _MOUNTS) -> Place | None:
-    """Where root's containers get their groups: at the top of each hierarchy. None where there are no control groups."""
+    """Where root's containers get their groups: at the top of each hierarchy. None: there are no control groups."""
     hierarchies = list(_hierarchies(mounts.read_text()))
     unified = [path for path, kind, _ in hierarchies if kind == "cgroup2"]
     legacy = [(path, options) for path, kind, options in hierarchies if kind == "cgroup"]
@@ -126,7 +126,9 @@ def find_place(mounts: Path = _MOUNTS) -> Place | None:
 
 
 def find_delegated_place(mounts: Path = _MOUNTS, own: Path = Path("/proc/self/cgroup")) -> Place | None:
-    """Where a user without root may make groups: beside the user's own, when the whole parent was delegated (version 2 only).
+    """Where a user without root may make groups: beside the user's own where the whole parent was delegated, or below it.
+
+    Version 2 only; None where there is no such place.
 
     Rule: cgroup-v2.rst, "Delegation Containment": the mover must be able to write cgroup.procs of the common ancestor.
     """
@@ -135,11 +137,20 @@ def find_delegated_place(mounts: Path = _MOUNTS, own: Path = Path("/proc/self/cg
     if not unified or any(kind == "cgroup" for _, kind, _ in hierarchies):
         return None
     line = next((line for line in own.read_text().splitlines() if line.startswith("0::")), "0::/")
-    parent = PurePosixPath(line[3:]).parent
-    directory = unified[0] / parent.relative_to("/")
-    if line[3:] == "/" or not os.access(directory, os.W_OK) or not os.access(directory / "cgroup.procs", os.W_OK):
-        return None
-    return Place(2, parent, (unified[0],), _unified_controllers(directory, unified[0]))
+    group = PurePosixPath(line[3:])
+    if _writable(unified[0], group.parent) and group != group.parent:
+        return Place(
+            2, group.parent, (unified[0],), _unified_controllers(unified[0] / group.parent.relative_to("/"), unified[0])
+        )
+    if _writable(unified[0], group):
+        # A group with processes of its own gives no controllers to those below it.
+        return Place(2, group, (unified[0],))
+    return None
+
+
+def _writable(root: Path, group: PurePosixPath) -> bool:
+    directory = root / group.relative_to("/")
+    return os.access(directory, os.W_OK) and os.access(directory / "cgroup.procs", os.W_OK)
 
 
 def _unified_controllers(directory: Path, root: Path) -> dict[str, Path]:

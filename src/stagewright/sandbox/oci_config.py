@@ -56,6 +56,7 @@ class Identity:
     size: int
     """How many ids from 0 the container knows."""
     capabilities: tuple[str, ...] = ()
+    """What a command starts with; its prefix drops them."""
     prefix: tuple[str, ...] = ()
     """The program that commands are started through."""
     processes: int | None = None
@@ -91,7 +92,7 @@ def container_config(
     if foundation.cgroup is not None:
         linux["cgroupsPath"] = str(foundation.cgroup)
         linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}], **foundation.resources}
-    first = _process(identity, FIRST_PROCESS, identity.first_process, PurePosixPath("/"), ("PATH=/bin", "LANG=C"))
+    first = _process((), FIRST_PROCESS, identity.first_process, PurePosixPath("/"), ("PATH=/bin", "LANG=C"))
     return {
         "ociVersion": "1.0.2",
         "process": {**first, "rlimits": _limits(foundation.open_files, None)},
@@ -106,7 +107,7 @@ def command_process(command: Command, identity: Identity, open_files: int, *, te
     """What ``exec --process`` reads to run ``command``."""
     environment = tuple(f"{name}={value}" for name, value in command.env.items())
     argv = (*_prefix(command, identity), *command.argv)
-    process = _process(identity, argv, identity.commands, command.cwd, environment)
+    process = _process(identity.capabilities, argv, identity.commands, command.cwd, environment)
     return {**process, "terminal": terminal, "rlimits": _limits(open_files, identity.processes)}
 
 
@@ -123,9 +124,9 @@ def _prefix(command: Command, identity: Identity) -> tuple[str, ...]:
 
 
 def _process(
-    identity: Identity, argv: Sequence[str], user: int, cwd: PurePosixPath, environment: Sequence[str]
+    capabilities: Sequence[str], argv: Sequence[str], user: int, cwd: PurePosixPath, environment: Sequence[str]
 ) -> dict[str, Any]:
-    held = list(identity.capabilities)
+    held = list(capabilities)
     return {
         "terminal": False,
         "user": {"uid": user, "gid": user, "umask": _UMASK},
@@ -161,14 +162,14 @@ def _own_mounts(identity: Identity) -> list[dict[str, Any]]:
         terminals.append("gid=5")
     return [
         _mount("/proc", "proc", ("nosuid", "noexec", "nodev")),
-        _mount("/dev", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=64k")),
+        _mount("/dev", "tmpfs", ("ro", "nosuid", "strictatime", "mode=755", "size=64k")),
         _mount("/dev/pts", "devpts", tuple(terminals)),
         _mount("/dev/shm", "tmpfs", ("nosuid", "noexec", "nodev", "mode=1777", "size=64m")),  # noqa: S108 - inside
     ]
 
 
 def _small_mounts(plan: MountPlan) -> list[dict[str, Any]]:
-    return [_mount(str(place), "tmpfs", ("nosuid", "nodev", "mode=755", "size=1m")) for place in plan.small]
+    return [_mount(str(place), "tmpfs", ("ro", "nosuid", "nodev", "mode=755", "size=1m")) for place in plan.small]
 
 
 def _binds(plan: MountPlan, foundation: Foundation) -> list[dict[str, Any]]:

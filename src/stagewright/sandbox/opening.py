@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import os
 import resource
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stagewright.model.containers import Cause, ContainerSpec
+from stagewright.model.containers import ContainerSpec
 from stagewright.model.tree import Owner
 from stagewright.sandbox import seccomp
 from stagewright.sandbox.cgroups import Place
 from stagewright.sandbox.container import Bundle, Container
-from stagewright.sandbox.disk_watch import DiskWatch
-from stagewright.sandbox.ending import Ending
 from stagewright.sandbox.mount_plan import MountPlan, make_points, plan_mounts
 from stagewright.sandbox.oci_config import Foundation, Identity, container_config
+from stagewright.sandbox.oversight import Oversight, oversee
 from stagewright.sandbox.runtime import Runtime
 from stagewright.sandbox.session import ContainerSession, Ways
 from stagewright.sandbox.sweeping import Record, Records, this_process
@@ -48,9 +46,7 @@ class Prepared:
     means: Means
     container: Container
     record: Record
-    ending: Ending
-    disk: DiskWatch
-    deadline: float
+    oversight: Oversight
 
     def configure(self, identity: Identity, root: Path, sources: Sequence[Path]) -> None:
         """Write the runtime's configuration. Paths are those that the runtime will see."""
@@ -69,18 +65,14 @@ class Prepared:
     def session(self, ways: Ways) -> ContainerSession:
         """Of the container, once it was launched. Raises ContainerNotStarted."""
         self.container.wait_until_up()
-        return ContainerSession(self.container, ways, self.ending, self.disk, self.deadline)
+        return ContainerSession(self.container, ways, self.oversight)
 
 
 def prepare(held: ExitStack, spec: ContainerSpec, means: Means) -> Prepared:
     """Everything but the start; ``held`` takes it all back. Raises PlatformProblem."""
-    deadline = time.monotonic() + spec.limits.timeout
     plan = plan_mounts(spec)
     make_points(plan, means.owner)
-    ending = Ending()
-    held.callback(ending.close)
-    full = _Full(ending)
-    disk = held.enter_context(DiskWatch(plan.writable_sources, spec.limits.disk, full))
+    oversight = oversee(held, spec.limits, plan.writable_sources)
     name = f"stagewright-{spec.name}-{os.urandom(4).hex()}"
     bundle = Bundle(spec.scratch / name)
     held.callback(remove_tree, bundle.directory)
@@ -90,19 +82,9 @@ def prepare(held: ExitStack, spec: ContainerSpec, means: Means) -> Prepared:
     record = Record(name, str(means.runtime.program), groups, this_process())
     held.enter_context(means.records.kept(record))
     container = Container(means.runtime, name, bundle, group)
-    return Prepared(spec, plan, means, container, record, ending, disk, deadline)
+    return Prepared(spec, plan, means, container, record, oversight)
 
 
 def read_seccomp(*, user_namespaces: bool = False) -> dict[str, Any]:
     """The profile for this machine. Raises SeccompProfileMissing, SeccompProfileUnreadable."""
     return seccomp.read_profile(seccomp.find_profile(), os.uname().machine, user_namespaces=user_namespaces)
-
-
-@dataclass(frozen=True)
-class _Full:
-    """Ends a build whose disk use went past its limit."""
-
-    ending: Ending
-
-    def __call__(self) -> None:
-        self.ending.ask(Cause.OUT_OF_DISK, 0.0)

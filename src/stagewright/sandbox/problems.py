@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from stagewright.errors import PlatformProblem
+from stagewright.errors import PlatformProblem, UsageProblem
 
 
 @dataclass(eq=False)
@@ -154,3 +154,28 @@ class HostRefused(PlatformProblem):
 
     def hint(self) -> str:
         return "`stagewright doctor` says what is missing on this machine."
+
+
+@dataclass(eq=False)
+class RootLacksProgram(PlatformProblem):
+    """A root file system without a program that rootless containers need inside."""
+
+    root: Path
+    program: PurePosixPath
+
+    def brief(self) -> str:
+        return f"The root {self.root} has no {self.program}, which containers without root need."
+
+    def hint(self) -> str:
+        return "Add the package util-linux to the stack, or stage as root."
+
+
+@dataclass(eq=False)
+class NoSuchSandbox(UsageProblem):
+    """A word after --sandbox that names none."""
+
+    kind: str
+    kinds: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"There is no sandbox {self.kind!r}; it is one of {', '.join(self.kinds)}."

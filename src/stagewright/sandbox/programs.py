@@ -17,9 +17,9 @@ def find_program(name: str) -> Path | None:
     if "/" in name:
         return Path(name) if os.access(name, os.X_OK) else None
     for directory in (*os.get_exec_path(), *_ADMINISTRATORS):
-        candidate = Path(directory) / name
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return candidate
+        candidate = os.path.join(directory, name)  # noqa: PTH118 - pathlib's is_file raises where a directory is closed to us
+        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):  # noqa: PTH113 - as above
+            return Path(candidate)
     return None
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -16,15 +13,15 @@ from stagewright.model.containers import Cause, Command, Exit, Stream
 from stagewright.ports.sandbox import Output
 from stagewright.sandbox.attending import Attention, attend, drain
 from stagewright.sandbox.container import Container
-from stagewright.sandbox.disk_watch import DiskWatch
 from stagewright.sandbox.ending import Ending
 from stagewright.sandbox.execution import AttachedCommand, DetachedCommand, Ended
 from stagewright.sandbox.leftovers import kill_leftovers
 from stagewright.sandbox.oci_config import Identity, command_process
+from stagewright.sandbox.oversight import KILLED, Oversight
+from stagewright.sandbox.pipes import output_pipes
 from stagewright.sandbox.problems import CommandNotStarted
 from stagewright.sandbox.terminal import kept_terminal
 
-_KILLED = 128 + signal.SIGKILL
 _DRAINING = 1.0
 """Seconds in which the pipes must end once everything that could write into them was killed."""
 
@@ -35,23 +32,18 @@ class Ways:
 
     identity: Identity
     pipe_owner: int | None
-    """The user of the host that must own a command's pipes, so that it can open /dev/stderr; None: it is us."""
+    """The user of the host that commands are; None: it is us."""
     killer: tuple[str, ...] = ()
     """Options of nsenter(1) for who kills."""
 
 
 class ContainerSession:
-    """The Session of `ports.sandbox` on a container of a runtime.
+    """The Session of `ports.sandbox` on a container of a runtime."""
 
-    Once it was stopped, or its time or room was used up, it runs nothing more; a shell can still be attached.
-    """
-
-    def __init__(self, container: Container, ways: Ways, ending: Ending, disk: DiskWatch, deadline: float) -> None:
+    def __init__(self, container: Container, ways: Ways, oversight: Oversight) -> None:
         self._container = container
         self._ways = ways
-        self._ending = ending
-        self._disk = disk
-        self._deadline = deadline
+        self._oversight = oversight
         self._attached: Ending | None = None
         self._open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
@@ -59,22 +51,19 @@ class ContainerSession:
         return target
 
     def run(self, command: Command, output: Output) -> Exit:
-        self._disk.wait_until_counted()
-        if self._ending.cause is None and time.monotonic() >= self._deadline:
-            self._ending.ask(Cause.TIMED_OUT, 0.0)
-        if self._ending.cause is not None:
-            return Exit(_KILLED, self._ending.cause, 0.0)
+        refusal = self._oversight.refusal()
+        if refusal is not None:
+            return refusal
         oom_kills = self._container.oom_kills()
         try:
             ended, seconds = self._run(command, output)
         except CommandNotStarted:
             if self._container.oom_kills() > oom_kills:
-                return Exit(_KILLED, Cause.OUT_OF_MEMORY, 0.0)
+                return Exit(KILLED, Cause.OUT_OF_MEMORY, 0.0)
             raise
-        self._disk.check()
         # A command that lost a process to the lack of memory and still succeeded has succeeded.
         starved = ended.code != 0 and self._container.oom_kills() > oom_kills
-        cause = self._ending.cause or (Cause.OUT_OF_MEMORY if starved else Cause.EXITED)
+        cause = self._oversight.cause(Cause.OUT_OF_MEMORY if starved else Cause.EXITED)
         return Exit(ended.code, cause, seconds, ended.cpu_seconds, self._peak_memory())
 
     def attach(self, command: Command) -> int:
@@ -94,15 +83,15 @@ class ContainerSession:
             ending.close()
 
     def stop(self, cause: Cause, grace: float = 0.0) -> None:
-        (self._attached or self._ending).ask(cause, grace)
+        (self._attached or self._oversight.ending).ask(cause, grace)
 
     def _run(self, command: Command, output: Output) -> tuple[Ended, float]:
         process = command_process(command, self._ways.identity, self._open_files)
         with ExitStack() as held:
-            with _pipes(held, self._ways.pipe_owner) as (stdout, stderr, reading):
-                running = held.enter_context(DetachedCommand(self._container, process, stdout, stderr))
+            with output_pipes(held, self._ways.pipe_owner) as pipes:
+                running = held.enter_context(DetachedCommand(self._container, process, pipes.stdout, pipes.stderr))
             began, used = time.monotonic(), self._cpu_seconds()
-            attention = Attention(reading, output, self._ending, self._deadline)
+            attention = self._oversight.attention(pipes.reading, output)
             attend(running, attention)
             seconds = time.monotonic() - began
             ended = running.reap()
@@ -126,24 +115,6 @@ class ContainerSession:
     def _peak_memory(self) -> int | None:
         group = self._container.group
         return group.peak_memory() if group is not None else None
-
-
-@contextmanager
-def _pipes(held: ExitStack, owner: int | None) -> Iterator[tuple[int, int, dict[int, Stream]]]:
-    """Write ends for standard output and error, for the time of starting; their read ends stay open as long as ``held``."""
-    reading: dict[int, Stream] = {}
-    with ExitStack() as writing:
-        ends = []
-        for stream in (Stream.STDOUT, Stream.STDERR):
-            read, write = os.pipe()
-            held.callback(os.close, read)
-            writing.callback(os.close, write)
-            os.set_blocking(read, False)
-            if owner is not None:
-                os.fchown(write, owner, owner)
-            reading[read] = stream
-            ends.append(write)
-        yield ends[0], ends[1], reading
 
 
 def _nowhere(stream: Stream, chunk: bytes) -> None:
