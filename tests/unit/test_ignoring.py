@@ -30,6 +30,18 @@ def test_cfignore(tmp_path: Path, cfignore: str, path: str, is_directory: bool, 
     assert ignore_rules(tmp_path)(path, is_directory) is ignored
 
 
+@pytest.mark.parametrize(
+    "path", [".git", "a/.git", "manifest.yml", "a/manifest.yml", "gitignore", "x.git", "a/b.svn/c", ".hg"]
+)
+@pytest.mark.parametrize("is_directory", [True, False])
+def test_the_short_way_of_the_defaults_says_what_their_patterns_say(
+    tmp_path: Path, path: str, is_directory: bool
+) -> None:
+    short = ignore_rules(tmp_path)(path, is_directory)
+    (tmp_path / ".cfignore").write_text("# nothing but a comment\n")
+    assert ignore_rules(tmp_path)(path, is_directory) is short
+
+
 def test_slugignore_takes_away_and_knows_no_exception(tmp_path: Path) -> None:
     (tmp_path / ".slugignore").write_text("*.psd\n!keep.psd\n")
     rules = ignore_rules(tmp_path)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from stagewright.errors import UsageProblem
-from stagewright.images import LayoutPlace, parse_place
 from stagewright.model.build import ImageForm, ImageTarget
 
 T = TypeVar("T")
@@ -73,6 +72,8 @@ def _env_file(path: Path) -> Iterable[tuple[str, str]]:
 
 def image_target(text: str) -> ImageTarget:
     """``oci:DIR[:TAG]`` or ``docker-archive:FILE[:NAME]``. Raises BadImagePlace."""
+    from stagewright.images import LayoutPlace, parse_place
+
     place = parse_place(text)
     if isinstance(place, LayoutPlace):
         return ImageTarget(ImageForm.OCI, place.directory, str(place.tag or "latest"))

@@ -1,18 +1,24 @@
-"""The verbs of stacks: make, import, list, show, remove; and the stack that a build stands on."""
+"""The verbs of stacks: make, import, list, show, remove; and the stack that a build stands on.
+
+What only making and importing need is loaded by them alone: every staging passes through here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stagewright.images import BadImagePlace, LayoutPlace, parse_place
 from stagewright.model.events import Noted
 from stagewright.model.names import StackName
 from stagewright.model.stack import Stack
 from stagewright.ports.events import EventSink
 from stagewright.services.platform import Platform
-from stagewright.stacks.definition import Definition, builtin_definition, builtin_names, builtin_text, load_definition
 from stagewright.stacks.problems import UnknownStack
+
+if TYPE_CHECKING:
+    from stagewright.images import LayoutPlace
+    from stagewright.stacks.definition import Definition
 
 DEFAULT_STACK = StackName("debian12")
 
@@ -26,6 +32,8 @@ def obtain_stack(platform: Platform, name: StackName | None, events: EventSink) 
     try:
         return platform.stacks.get(wanted)
     except UnknownStack:
+        from stagewright.stacks.definition import builtin_names
+
         if str(wanted) not in builtin_names():
             raise
     events(Noted(f"The stack {wanted} is not here yet; it is made once, which takes some minutes."))
@@ -50,6 +58,8 @@ def create_stack(platform: Platform, name: StackName, definition: Path | None, e
 
 
 def _definition(name: StackName, path: Path | None) -> Definition:
+    from stagewright.stacks.definition import builtin_definition, load_definition
+
     if path is None:
         return builtin_definition(str(name))
     return replace(load_definition(path), name=name)
@@ -57,6 +67,8 @@ def _definition(name: StackName, path: Path | None) -> Definition:
 
 def definition_text(name: StackName) -> str:
     """The built-in definition of that name, as a file to begin one's own from. Raises UnknownDefinition."""
+    from stagewright.stacks.definition import builtin_text
+
     return builtin_text(str(name))
 
 
@@ -64,11 +76,14 @@ def import_stack(platform: Platform, name: StackName, build: str, run: str, even
     """A stack of two roots that were made elsewhere: directories, tars or ``oci:DIR``. Raises what importing refuses."""
     from stagewright.stacks.importing import import_roots
 
-    sources = {"run": _root_source(run), "build": _root_source(build)}
-    return import_roots(name, platform.stacks, **sources, bounds=platform.settings.bounds, notify=events)
+    run_root, build_root = _root_source(run), _root_source(build)
+    bounds = platform.settings.bounds
+    return import_roots(name, platform.stacks, run=run_root, build=build_root, bounds=bounds, notify=events)
 
 
 def _root_source(text: str) -> Path | LayoutPlace:
+    from stagewright.images import BadImagePlace, LayoutPlace, parse_place
+
     if not text.startswith(("oci:", "docker-archive:")):
         return Path(text)
     place = parse_place(text)

@@ -5,10 +5,9 @@ store        where stacks lie: made once, immutable, shared by several processes
 making       a definition becomes a stack, by mmdebstrap (bootstrap, steps)
 importing    roots that were made elsewhere become a stack
 workshop     the namespaces in which roots are made, as root or as anybody (inside: what runs there)
-machine      what is missing on this machine
+machine      what is missing on this machine (`findings`)
 """
 
-from stagewright.stacks.machine import findings
 from stagewright.stacks.store import StackStore
 
-__all__ = ["StackStore", "findings"]
+__all__ = ["StackStore"]

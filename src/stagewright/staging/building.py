@@ -26,7 +26,6 @@ from stagewright.staging.container import build_container
 from stagewright.staging.documents import plan_document
 from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
-from stagewright.staging.imaging import write_image
 from stagewright.staging.planner import chosen_buildpacks, plan
 from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed
 from stagewright.trees import chown_tree, remove_tree
@@ -199,6 +198,8 @@ class Building:
     def _image(self, action: Action, target: ImageTarget) -> Facts:
         droplet = self.facts.droplet
         assert droplet is not None  # noqa: S101 - planned before
+        from stagewright.staging.imaging import write_image  # images cost a build without one nothing
+
         self.tools.events(ActionStarted(action))
         started = time.monotonic()
         image = write_image(self.request.stack, droplet, self.workspace, target, self.tools.layers, self.tools.events)

@@ -9,7 +9,6 @@ import typer
 
 from stagewright.cli.ending import cancelled_by_signals, run_to_end
 from stagewright.cli.show.tables import print_json, print_tree
-from stagewright.images import parse_place
 
 
 def inspect(
@@ -19,6 +18,7 @@ def inspect(
     """Show what a droplet or an image holds: sizes, buildpacks, processes, stack, layers, labels."""
 
     def work() -> int:
+        from stagewright.images import parse_place
         from stagewright.services.looking import inspect_droplet, inspect_image
         from stagewright.settings import from_environment
         from stagewright.wiring.command_line import open_platform

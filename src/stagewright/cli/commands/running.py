@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stagewright.cli.ending import cancelled_by_signals, run_to_end, stopped_by_signals
 from stagewright.cli.options import environment, parsed
-from stagewright.images import Place, parse_place
 from stagewright.model.containers import Cause
 from stagewright.model.names import StackName
 from stagewright.model.quantities import parse_size
 from stagewright.ports.sandbox import Session
+
+if TYPE_CHECKING:
+    from stagewright.images import Place
 
 _GRACE = 10.0
 """Seconds that an app has to end after Ctrl-C, as Cloud Foundry gives it."""
@@ -94,4 +96,6 @@ def shell(what: What, env: Env = None, stack: Stack = None, sandbox: SandboxOpti
 
 
 def _what(text: str) -> Path | Place:
+    from stagewright.images import parse_place
+
     return parse_place(text) if text.startswith(("oci:", "docker-archive:")) else Path(text)
