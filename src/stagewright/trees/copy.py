@@ -10,6 +10,7 @@ from pathlib import Path
 
 from stagewright.model.tree import Bounds, Owner
 from stagewright.ports.progress import Progress, silent
+from stagewright.trees.damage import Forbidden
 from stagewright.trees.entries import Gate, LinkPolicy, Modes, RuleBroken, Times, Unpacked
 from stagewright.trees.kinds import special_kind
 from stagewright.trees.new_tree import NewTree, refused_by_disk
@@ -60,7 +61,10 @@ def copy_tree(
                 if rule is None:
                     raise
                 gate.unsafe(found.path, rule)
-        tree.settle(source)
+        try:
+            tree.settle()
+        except Forbidden as forbidden:
+            gate.unsafe(forbidden.name, forbidden.rule)
     return Unpacked(gate.entries, gate.bytes)
 
 

@@ -17,13 +17,13 @@ from stagewright.model.layout import FIXED_TIME
 from stagewright.model.tree import Owner
 from stagewright.trees.descent import Descent
 from stagewright.trees.entries import TARGET_LIMIT, EntryKind, LinkPolicy, Modes, RuleBroken, Times
-from stagewright.trees.links import leads_out
-from stagewright.trees.problems import NotEmpty, UnsafeArchive
+from stagewright.trees.links import require_inside
+from stagewright.trees.problems import NotEmpty
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SETID = 0o6000
-_LATEST = 253402300799 * 10**9
-"""The last nanosecond-second of the year 9999: later times only come from damaged archives."""
+_LATEST = 2**33 * 10**9
+"""Nanoseconds, in the year 2242: later times only come from damaged archives, and ext4 holds few more."""
 
 
 class NewTree:
@@ -95,15 +95,13 @@ class NewTree:
             os.close(source)
         self._kinds[path] = EntryKind.FILE
 
-    def settle(self, archive: Path) -> None:
+    def settle(self) -> None:
         """Set the directories' modes and times, deepest first, and ask where the links lead.
 
-        Raises UnsafeArchive, OSError.
+        Raises Forbidden, OSError.
         """
-        if self._links is LinkPolicy.INSIDE and self._targets:
-            strayed = leads_out(self._targets)
-            if strayed is not None:
-                raise UnsafeArchive(archive, strayed, "it is a link that leads out of the tree")
+        if self._links is LinkPolicy.INSIDE:
+            require_inside(self._targets)
         for path in sorted(self._directories, reverse=True):
             self._enter(path)
             mode, mtime_ns = self._directories[path]

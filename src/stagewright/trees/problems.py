@@ -50,7 +50,7 @@ class ArchiveTooLarge(AppProblem):
         return f"{shown(self.archive)} was refused: it holds more than {self.what}{where}."
 
     def hint(self) -> str:
-        return "Leave out what the app does not need, with a .cfignore for instance; or raise the bound: STAGEWRIGHT_MAX_…."
+        return "Leave out what the app does not need, with a .cfignore for instance; or raise the bound (STAGEWRIGHT_MAX_…)."
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from stagewright.trees.problems import TreeFailure, reason_of
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
+_PASSABLE = 0o700
 _PASSES = 3
 """How often it is tried again where a dying process still makes files."""
 
@@ -69,30 +70,24 @@ def _remove_directory(path: Path, device: int) -> None:
             name = names.pop()
             if levels:
                 descent.up()
-                _remove(name, descent.fd, is_directory=True)
+                os.rmdir(name, dir_fd=descent.fd)
     path.rmdir()
 
 
 def _remove_files(descriptor: int, device: int) -> list[str]:
     """Remove what lies in a directory, but for its directories; returns their names."""
-    if os.fstat(descriptor).st_dev != device:
+    status = os.fstat(descriptor)
+    if status.st_dev != device:
         raise OSError(errno.EXDEV, "another file system is mounted below it")
+    if status.st_mode & _PASSABLE != _PASSABLE:
+        os.fchmod(descriptor, _PASSABLE)
     with os.scandir(descriptor) as entries:
         named = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_directory in named:
         if not is_directory:
-            _remove(name, descriptor, is_directory=False)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=descriptor)
     return [name for name, is_directory in named if is_directory]
-
-
-def _remove(name: str, descriptor: int, *, is_directory: bool) -> None:
-    remove = os.rmdir if is_directory else os.unlink
-    with suppress(FileNotFoundError):
-        try:
-            remove(name, dir_fd=descriptor)
-        except PermissionError:
-            os.fchmod(descriptor, 0o700)
-            remove(name, dir_fd=descriptor)
 
 
 def _enter(descent: Descent, name: str) -> None:
@@ -107,7 +102,7 @@ def _make_passable(path: str | Path, directory: int | None) -> None:
     """Let the owner of a directory in. It is named by a descriptor, since chmod by name would follow a link."""
     descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
     try:
-        if os.fstat(descriptor).st_mode & 0o700 != 0o700:
-            Path(f"/proc/self/fd/{descriptor}").chmod(0o700)
+        if os.fstat(descriptor).st_mode & _PASSABLE != _PASSABLE:
+            Path(f"/proc/self/fd/{descriptor}").chmod(_PASSABLE)
     finally:
         os.close(descriptor)

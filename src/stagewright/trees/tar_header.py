@@ -67,18 +67,21 @@ def padding(size: int) -> bytes:
 
 
 def _fit_name(name: bytes, records: dict[bytes, bytes]) -> tuple[bytes, bytes]:
-    if name.isascii():
-        if len(name) <= _NAME:
-            return b"", name
-        cut = name.find(b"/", len(name) - _NAME - 1)
-        if 0 < cut <= _PREFIX and cut + 1 < len(name):
-            return name[:cut], name[cut + 1 :]
+    """Names that fit are written as the bytes they are, as GNU tar does: every reader takes them for what they were.
+
+    POSIX would have PAX records for all that is not ASCII; bsdtar then fails in the C locale.
+    """
+    if len(name) <= _NAME:
+        return b"", name
+    cut = name.find(b"/", len(name) - _NAME - 1)
+    if 0 < cut <= _PREFIX and cut + 1 < len(name):
+        return name[:cut], name[cut + 1 :]
     records[b"path"] = name
     return b"", name[:_NAME]
 
 
 def _fit_target(target: bytes, records: dict[bytes, bytes]) -> bytes:
-    if len(target) > _NAME or not target.isascii():
+    if len(target) > _NAME:
         records[b"linkpath"] = target
     return target[:_NAME]
 

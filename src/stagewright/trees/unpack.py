@@ -56,7 +56,7 @@ def unpack(
                 _unpack_zip(descriptor, gate, place)
             else:
                 _unpack_tar(descriptor, kind.compressed, gate, place)
-        tree.settle(archive)
+            tree.settle()
     return Unpacked(gate.entries, gate.bytes)
 
 
@@ -68,20 +68,28 @@ def _unpack_tar(descriptor: int, compressed: Compressed, gate: Gate, place: _Pla
 
 
 def _unpack_zip(descriptor: int, gate: Gate, place: _Placement) -> None:
-    total = os.fstat(descriptor).st_size
-    packed = unpacked = 0
+    members = _Members(descriptor, gate)
     for member, end in zip_members(descriptor, gate):
-        entry = as_entry(descriptor, member, end)
-        place(entry, partial(_write_member, descriptor, member, end))
-        packed += member.packed
-        unpacked += entry.size
-        gate.progress(packed, total)
-        gate.weigh(packed, unpacked, entry.name)
+        place(as_entry(descriptor, member, end), partial(members.write, member, end))
 
 
-def _write_member(descriptor: int, member: Member, end: int, target: int) -> None:
-    for piece in read_member(descriptor, member, end):
-        write_all(target, memoryview(piece))
+class _Members:
+    """Writes members of a zip, weighing what they give against what they took."""
+
+    def __init__(self, descriptor: int, gate: Gate) -> None:
+        self._descriptor = descriptor
+        self._gate = gate
+        self._total = os.fstat(descriptor).st_size
+        self._packed = 0
+        self._unpacked = 0
+
+    def write(self, member: Member, end: int, target: int) -> None:
+        self._packed += member.packed
+        for piece in read_member(self._descriptor, member, end):
+            write_all(target, memoryview(piece))
+            self._unpacked += len(piece)
+            self._gate.weigh(self._packed, self._unpacked, member.name)
+        self._gate.progress(self._packed, self._total)
 
 
 def _copy_from(stream: Stream, entry: Entry, target: int) -> None:

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from isal import isal_zlib
 
@@ -100,7 +101,7 @@ def zip_members(descriptor: int, gate: Gate) -> list[tuple[Member, int]]:
     if left or len(members) != directory.count:
         raise Damaged("its directory does not hold what it counts")
     offsets = sorted(member.offset for member in members)
-    following = dict(zip(offsets, [*offsets[1:], directory.start], strict=True))
+    following = dict(pairwise([*offsets, directory.start]))
     if len(following) != len(members):
         raise Damaged("two of its members lie in the same place")
     return [(member, following[member.offset]) for member in members]
