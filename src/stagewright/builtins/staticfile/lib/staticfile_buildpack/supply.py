@@ -10,6 +10,9 @@ from cache import Cache
 from debian import Apt, content_key
 from debian_tree import copy_tree, remove, unpack
 
+from staticfile_buildpack.settings import read_settings
+from staticfile_buildpack.site import read_passwords
+
 PACKAGE = "nginx"
 NOT_NEEDED = ("iproute2",)
 """nginx's package needs it for its maintainer script alone, which is not run."""
@@ -18,6 +21,8 @@ SERVE = Path(__file__).resolve().parent.parent.parent / "conf" / "serve.sh"
 
 
 def supply(staging: Staging) -> None:
+    read_settings(staging.build)  # mistakes are told before anything is fetched
+    read_passwords(staging.build)
     write_config(staging, "staticfile")
     step("nginx")
     cache = Cache(staging.cache_directory, "staticfile")
