@@ -265,7 +265,7 @@ def _supplied(deps: Path) -> list[Path]:
 def write_config(staging: Staging, name: str, version: str = "", config: Mapping[str, object] | None = None) -> None:
     """``config.yml``: the name and version that the build's record shows (``config`` may hold ``entrypoint_prefix``)."""
     facts = {"name": name, "version": version or own_version(), "config": dict(config or {})}
-    _write(staging.own / "config.yml", "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items()))
+    _write(staging.own / "config.yml", "".join(f"{key}: {_yaml(value)}\n" for key, value in facts.items()))
 
 
 def write_launch(staging: Staging, processes: Mapping[str, str]) -> None:
@@ -274,7 +274,7 @@ def write_launch(staging: Staging, processes: Mapping[str, str]) -> None:
         _refuse_build_paths(staging, "launch.yml", command)
     lines = ["processes:" if processes else "processes: []"]
     for kind, command in processes.items():
-        lines += [f"- type: {json.dumps(kind)}", f"  command: {json.dumps(command)}"]
+        lines += [f"- type: {_yaml(kind)}", f"  command: {_yaml(command)}"]
     _write(staging.own / "launch.yml", "\n".join(lines) + "\n")
 
 
@@ -324,6 +324,12 @@ def _refuse_build_paths(staging: Staging, what: str, text: str) -> None:
             raise BuildpackError(
                 f"{what} would hold {path}, which is not where the app runs", "This is a flaw of the buildpack."
             )
+
+
+def _yaml(value: object) -> str:
+    """JSON, which YAML contains but for one thing: a pair of ``\\u`` escapes is two characters there, so ``\\U`` is used."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(letter if letter.isprintable() else f"\\U{ord(letter):08x}" for letter in text)
 
 
 def _write(file: Path, text: str) -> None:
