@@ -21,7 +21,6 @@ HEADERS_ARE_CURRENT = "999"
 NPM_DEFAULTS = {
     "npm_config_audit": "false",
     "npm_config_fund": "false",
-    "npm_config_logs_max": "0",
     "npm_config_progress": "false",
     "npm_config_update_notifier": "false",
 }
@@ -49,20 +48,21 @@ def manager_environment(
     if manager.name == "npm":
         _default(environment, "npm_config_cache", str(cache.directory_for("npm-cache")))
         return environment
-    _add_operators_npmrc(environment)
+    registry = _registry(environment, staging)
+    _add_operators_npmrc(environment, scratch)
     if manager.name == "yarn":
         _default(environment, "YARN_CACHE_FOLDER", str(cache.directory_for("yarn-cache")))
         if not _mentions(staging.build / ".yarnrc", "registry"):
-            _default(environment, "npm_config_registry", _registry(environment, staging))
+            _default(environment, "npm_config_registry", registry)
     elif manager.name == "berry":
-        _add_berry(environment, staging, cache, berry, scratch)
+        _add_berry(environment, staging, cache, berry, scratch, registry)
     else:
-        _add_pnpm(environment, staging, cache)
+        _add_pnpm(environment, cache, registry)
     return environment
 
 
 def _add_berry(
-    environment: dict[str, str], staging: Staging, cache: Cache, berry: BerrySettings, scratch: Path
+    environment: dict[str, str], staging: Staging, cache: Cache, berry: BerrySettings, scratch: Path, registry: str
 ) -> None:
     # The packages of an app without node_modules lie in its own .yarn/cache, as do those that a developer committed there.
     own_cache = berry.is_pnp or (staging.build / ".yarn" / "cache").is_dir()
@@ -73,18 +73,19 @@ def _add_berry(
         "YARN_ENABLE_TELEMETRY": "0",
         "YARN_ENABLE_GLOBAL_CACHE": "0" if own_cache else "1",
         "YARN_GLOBAL_FOLDER": str(cache.directory_for("yarn-berry")),
-        # Holds facts of this very installation; the droplet must not.
-        "YARN_INSTALL_STATE_PATH": str(scratch / "yarn-install-state.gz"),
     }
-    if not berry.registry:
-        settings["YARN_NPM_REGISTRY_SERVER"] = _registry(environment, staging)
+    if not berry.is_pnp:
+        # Without node_modules `yarn start` needs to know what was installed; else nobody does, and it stays out of the droplet.
+        settings["YARN_INSTALL_STATE_PATH"] = str(scratch / "yarn-install-state.gz")
+    if registry and not berry.registry:
+        settings["YARN_NPM_REGISTRY_SERVER"] = registry
     for name, value in settings.items():
         environment.setdefault(name, value)
 
 
-def _add_pnpm(environment: dict[str, str], staging: Staging, cache: Cache) -> None:
+def _add_pnpm(environment: dict[str, str], cache: Cache, registry: str) -> None:
     settings = {
-        "registry": _registry(environment, staging),
+        "registry": registry,
         "store_dir": str(cache.directory_for("pnpm-store")),
         "cache_dir": str(cache.directory_for("pnpm-cache")),
         "state_dir": str(cache.directory_for("pnpm-cache")),
@@ -129,11 +130,17 @@ def _default(environment: dict[str, str], name: str, value: str) -> None:
         environment[name] = value
 
 
-def _add_operators_npmrc(environment: dict[str, str]) -> None:
-    """yarn and pnpm do not look at npm's global configuration, but at the user's: the operator's settings take its place."""
-    given = environment.get("NPM_CONFIG_GLOBALCONFIG") or environment.get("npm_config_globalconfig")
-    if given and not (Path(environment.get("HOME", "/nonexistent")) / ".npmrc").is_file():
-        _default(environment, "npm_config_userconfig", given)
+def _add_operators_npmrc(environment: dict[str, str], scratch: Path) -> None:
+    """yarn and pnpm do not look at npm's global configuration, but at the user's: the operator's settings take its place.
+
+    As a copy: npm refuses to read one file as both.
+    """
+    given = environment.get("NPM_CONFIG_GLOBALCONFIG") or environment.get("npm_config_globalconfig") or ""
+    users = Path(environment.get("HOME", "/nonexistent")) / ".npmrc"
+    if given and Path(given).is_file() and not users.is_file():
+        copy = scratch / "npmrc"
+        copy.write_bytes(Path(given).read_bytes())
+        _default(environment, "npm_config_userconfig", str(copy))
 
 
 def _registry(environment: Mapping[str, str], staging: Staging) -> str:

@@ -92,10 +92,14 @@ PNPM = (
 YARN_CLASSIC = _tool("1.22.22", ">=4.0.0")
 
 YARN_BERRY = (
-    _tool("4.18.1", ">=18.12.0", "8"),
-    _tool("3.8.7", ">=12 <14 || 14.2 - 14.9 || >14.10.0", "6", "5", "4"),
+    _tool("4.18.1", ">=18.12.0", "10"),
+    _tool("4.14.1", ">=18.12.0", "9"),
+    _tool("4.13.0", ">=18.12.0", "8"),
+    _tool("3.8.7", ">=12 <14 || 14.2 - 14.9 || >14.10.0", "6"),
+    _tool("3.1.1", ">=12 <14 || 14.2 - 14.9 || >14.10.0", "5"),
+    _tool("2.4.2", ">=12 <14 || 14.2 - 14.9 || >14.10.0", "4"),
 )
-"""Yarn 2 and later, by the ``__metadata`` version of yarn.lock."""
+"""Yarn 2 and later, by the ``__metadata`` version of yarn.lock: any other release would rewrite the file, or refuse to."""
 
 
 def tool_for(tools: Sequence[Tool], node: Version, lock: str | None = None) -> Tool | None:

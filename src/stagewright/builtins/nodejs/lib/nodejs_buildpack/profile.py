@@ -8,9 +8,8 @@ NODEJS = """\
 export NODE_ENV="${NODE_ENV:-production}"
 export NODE_HOME="@OWN@/node"
 export PATH="$PATH:$HOME/node_modules/.bin"
-# npm would else write a cache and logs into the app, and ask for a newer self.
+# npm would else write its cache and logs into the app, and look for a newer self.
 export npm_config_cache="${npm_config_cache:-${TMPDIR:-/tmp}/.npm}"
-export npm_config_logs_max="${npm_config_logs_max:-0}"
 export npm_config_update_notifier="${npm_config_update_notifier:-false}"
 # A script of package.json is run by a shell that becomes its last command; under Debian's sh a signal would end with the shell.
 export npm_config_script_shell="${npm_config_script_shell:-/bin/bash}"
