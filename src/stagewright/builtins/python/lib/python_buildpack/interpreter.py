@@ -117,7 +117,7 @@ def _install(wanted: str, request: PythonRequest, uv: Uv, staging: buildpack.Sta
             try:
                 root = _python_install(wanted, uv, directory, staging)
             except CommandError as error:
-                raise _unobtainable(wanted, request) from error
+                raise unobtainable(wanted, request) from error
             relocation.neutralise_interpreter(root, directory)
             shutil.copytree(root, place, symlinks=True, dirs_exist_ok=True)
         python = place / "bin/python3"
@@ -148,7 +148,8 @@ def _version_of(python: Path, wanted: str) -> Version:
     return versions.parse_version_text(said)
 
 
-def _unobtainable(wanted: str, request: PythonRequest) -> BuildpackError:
+def unobtainable(wanted: str, request: PythonRequest) -> BuildpackError:
+    """What to say where no download gave the interpreter: what is at hand, and where another may come from."""
     asked = f", which {request.source} asks for," if request.wanted else ""
     return BuildpackError(
         f"Python {wanted}{asked} could not be installed",

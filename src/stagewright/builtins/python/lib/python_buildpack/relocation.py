@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -84,12 +85,14 @@ def neutralise_interpreter(root: Path, installed_at: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for cache in list(root.rglob("__pycache__")):
         shutil.rmtree(cache)
+    # The interpreter's directory, or uv's link to it that bears the minor version.
+    places = b"|".join(re.escape(os.fsencode(place)) for place in (installed_at, installed_at.resolve()))
+    prefix = re.compile(rb"(?:" + places + rb")/cpython-[^/\s'\"]+")
     for file in _text_files(root):
         content = file.read_bytes()
-        for place in {str(root), str(installed_at), os.path.realpath(installed_at)}:
-            content = content.replace(place.encode(), NEUTRAL_PREFIX.encode())
-        if content != file.read_bytes():
-            file.write_bytes(content)
+        neutral = prefix.sub(NEUTRAL_PREFIX.encode(), content)
+        if neutral != content:
+            file.write_bytes(neutral)
 
 
 def _text_files(root: Path) -> Iterator[Path]:
