@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What parsing raises for other versions of Python, binary content and nesting without end."""
+
 
 class Interface(Enum):
     """How a server talks to an application."""
@@ -158,7 +161,7 @@ class _Sources:
             if file.is_file():
                 try:
                     tree = ast.parse(file.read_bytes())
-                except (SyntaxError, ValueError):
+                except UNREADABLE:
                     return None
                 return _collect(tree.body, _Module(package))
         return None

@@ -11,6 +11,8 @@ from pathlib import Path
 import buildpack
 from buildpack import BuildpackError, CommandError
 
+from python_buildpack.asgi_wsgi import UNREADABLE
+
 DEPTH = 3
 """How deep below the app manage.py is looked for."""
 
@@ -55,7 +57,7 @@ def _settings_module(text: str) -> str:
     """``os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")``."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return ""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         values = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
@@ -70,7 +72,7 @@ def _string_constant(file: Path, name: str) -> str:
         return ""
     try:
         body = ast.parse(file.read_bytes()).body
-    except (SyntaxError, ValueError):
+    except UNREADABLE:
         return ""
     for statement in body:
         if isinstance(statement, ast.Assign) and any(
