@@ -19,12 +19,15 @@ from stagewright.stacks.steps import StepReader
 from stagewright.stacks.workshop import Workshop
 from stagewright.trees import DiskFull
 
+_SHOWN = 15
+"""Lines of mmdebstrap that a person sees of a failure."""
 _HOOKS = "/usr/share/mmdebstrap/hooks/merged-usr"
 _APT_CONF = PurePosixPath("/trust/apt.conf")
 _APT_SOURCES = (PurePosixPath("/trust/apt.list"), PurePosixPath("/trust/apt.sources"))
 """The operator's sources without credentials, in one of two formats that apt tells apart by the end of the name."""
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|don't have enough free space")
 _NO_PACKAGE = re.compile(r"E: Unable to locate package (\S+)|E: Version '.*' for '(\S+)' was not found")
+_PREFIX = re.compile(r"^(E|W|Err:\d+|Ign:\d+):? *")
 _UNREACHABLE = re.compile(
     r"Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Network is unreachable"
     r"|Connection (failed|timed out|refused)|No route to host|does not have a Release file|Certificate verification failed"
@@ -151,14 +154,13 @@ def _without_sources(conf: bytes) -> bytes:
 def diagnosis(made: Bootstrap, code: int, last: Sequence[str]) -> Problem:
     """What the last lines of mmdebstrap mean."""
     lines = tuple(last)
+    shown = lines[-_SHOWN:]
     if any(_FULL.search(line) for line in lines):
         return DiskFull(made.place.parent)
     absent = [match[1] or match[2] for line in lines if (match := _NO_PACKAGE.search(line))]
     if absent:
-        return PackageNotFound(tuple(dict.fromkeys(absent)), str(made.definition.name), lines)
+        return PackageNotFound(tuple(dict.fromkeys(absent)), str(made.definition.name), shown)
     cut_off = next((line for line in lines if _UNREACHABLE.search(line)), None)
     if cut_off is not None:
-        return MirrorUnreachable(
-            made.which, re.sub(r"^(E|W|Err:\d+|Ign:\d+):? *", "", cut_off).strip().rstrip("."), lines
-        )
-    return MakingFailed(made.which, code, lines)
+        return MirrorUnreachable(made.which, _PREFIX.sub("", cut_off).strip().rstrip("."), shown)
+    return MakingFailed(made.which, code, shown)

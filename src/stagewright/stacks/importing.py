@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from stagewright.errors import UsageProblem
+from stagewright.errors import Fault, UsageProblem
 from stagewright.images import LayoutPlace, parse_place
 from stagewright.model.events import Progressed
 from stagewright.model.names import StackName
@@ -15,7 +15,7 @@ from stagewright.model.tree import Bounds
 from stagewright.ports.events import EventSink, deaf
 from stagewright.stacks.making import MadeRoot, NotARoot, finished, record_of, remover
 from stagewright.stacks.store import StackStore
-from stagewright.stacks.workshop import Workshop, open_workshop
+from stagewright.stacks.workshop import FailedInside, Workshop, open_workshop
 
 
 @dataclass(eq=False)
@@ -112,18 +112,17 @@ def _laid(
     bounds: Bounds,
     notify: EventSink,
 ) -> MadeRoot:
-    workshop.perform(
-        "lay",
-        {
-            "kind": source.kind.value,
-            "source": str(source.path),
-            "tag": source.tag,
-            "root": str(place),
-            "bounds": asdict(bounds),
-        },
-        lambda done, total: notify(Progressed(f"{which} root: unpacking", done, total)),
-    )
+    facts = {"kind": source.kind.value, "source": str(source.path), "tag": source.tag}
     try:
+        workshop.perform(
+            "lay",
+            {**facts, "root": str(place), "bounds": asdict(bounds)},
+            lambda done, total: notify(Progressed(f"{which} root: unpacking", done, total)),
+        )
         return finished(workshop, which, place, layer, notify, {})
     except NotARoot as problem:
         raise NotARoot(str(source), problem.lacks) from problem
+    except FailedInside as problem:
+        # An archive that cannot be read is an app's fault elsewhere; here it is what the command was given.
+        fault = Fault.USAGE if problem.at_fault is Fault.APP else problem.at_fault
+        raise FailedInside(problem.text, problem.advice, problem.evidence, fault) from problem
