@@ -15,7 +15,9 @@ from stagewright.model.stack import Stack, StackLayer, StackRoot
 BUILD = BuildId("7b0c7d1e-6f5c-4a57-9c43-3f0a3c1e2d10")
 
 
-def buildpack(name: str, *scripts: Script, dialect: Dialect = Dialect.CLOUD_FOUNDRY, root: Path | None = None) -> Buildpack:
+def buildpack(
+    name: str, *scripts: Script, dialect: Dialect = Dialect.CLOUD_FOUNDRY, root: Path | None = None
+) -> Buildpack:
     given = frozenset(scripts) or frozenset({Script.DETECT, Script.SUPPLY, Script.FINALIZE, Script.RELEASE})
     return Buildpack(name, name, None, Digest.of(name.encode()), root or Path("/nowhere") / name, dialect, given)
 

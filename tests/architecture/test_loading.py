@@ -34,6 +34,7 @@ THIRD_PARTY_OF_STAGE = {
     "pygments",
     "markdown_it",
     "mdurl",
+    "cython_runtime",  # of libyaml's loader
 }
 
 

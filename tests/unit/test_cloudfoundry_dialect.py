@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.values import buildpack
 
 from stagewright.buildpacks.dialects import cloudfoundry
 from stagewright.buildpacks.dialects.cloudfoundry import (
@@ -19,7 +20,6 @@ from stagewright.model.buildpack import Script
 from stagewright.model.layout import Layout, deps_index
 from stagewright.model.plan import RunScript
 from stagewright.model.process import Process, Sidecar
-from tests.values import buildpack
 
 PYTHON = buildpack("python")
 

@@ -19,7 +19,7 @@ SECRET = "p@ss w0rd/with'quote\"s&more"
 
 def shown(chunks: list[bytes], secrets: list[str]) -> list[str]:
     lines: list[str] = []
-    reader = ScriptLines(Masker(secrets), lambda stream, line: lines.append(line))
+    reader = ScriptLines(Masker(secrets), lambda _, line: lines.append(line))
     for chunk in chunks:
         reader.feed(Stream.STDOUT, chunk)
     reader.finish()
@@ -59,7 +59,7 @@ def test_no_border_between_chunks_lets_a_secret_through(secret: str, data: st.Da
 
 def test_a_line_without_end_is_given_in_parts_and_never_splits_a_secret() -> None:
     secret = "s3cret-" * 8
-    raw = (b"x" * 65_500 + secret.encode() + b"y" * 70_000)
+    raw = b"x" * 65_500 + secret.encode() + b"y" * 70_000
     text = "".join(shown([raw[i : i + 1000] for i in range(0, len(raw), 1000)], [secret]))
     assert secret not in text
     assert text.count(MASK) == 1
@@ -80,7 +80,7 @@ def test_two_streams_do_not_mix_their_lines() -> None:
 
 
 def test_the_last_lines_are_kept() -> None:
-    reader = ScriptLines(Masker([]), lambda stream, line: None, keep=3)
+    reader = ScriptLines(Masker([]), lambda *_: None, keep=3)
     reader.feed(Stream.STDERR, b"".join(b"%d\n" % number for number in range(10)))
     assert list(reader.tail) == ["7", "8", "9"]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.values import buildpack, request
 
 from stagewright.model.build import ImageForm, ImageTarget
 from stagewright.model.buildpack import Dialect, Script
@@ -13,7 +14,6 @@ from stagewright.model.plan import Plan, RunScript, Verb
 from stagewright.staging.facts import Detection, Facts
 from stagewright.staging.planner import plan
 from stagewright.staging.problems import DialectNotSupported, ScriptMissing
-from tests.values import buildpack, request
 
 SUPPLIES = buildpack("tools", Script.SUPPLY)
 WHOLE = buildpack("python")
@@ -49,7 +49,11 @@ def test_all_but_the_last_supply_and_the_last_supplies_and_finalizes() -> None:
     made = plan(request(SUPPLIES, WHOLE), Facts())
     assert [noun for _, noun in steps(made)][:3] == ["supply tools", "supply python", "finalize python"]
     scripts = [action.step for action in made.actions if isinstance(action.step, RunScript)]
-    assert [(step.position, step.count, step.final) for step in scripts[:3]] == [(0, 2, False), (1, 2, True), (1, 2, True)]
+    assert [(step.position, step.count, step.final) for step in scripts[:3]] == [
+        (0, 2, False),
+        (1, 2, True),
+        (1, 2, True),
+    ]
 
 
 def test_without_finalize_the_last_compiles_and_does_not_supply() -> None:

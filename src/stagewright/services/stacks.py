@@ -17,7 +17,6 @@ from stagewright.services.platform import Platform
 from stagewright.stacks.problems import UnknownStack
 
 if TYPE_CHECKING:
-    from stagewright.images import LayoutPlace
     from stagewright.stacks.definition import Definition
 
 DEFAULT_STACK = StackName("debian12")
@@ -74,22 +73,11 @@ def definition_text(name: StackName) -> str:
 
 def import_stack(platform: Platform, name: StackName, build: str, run: str, events: EventSink) -> Stack:
     """A stack of two roots that were made elsewhere: directories, tars or ``oci:DIR``. Raises what importing refuses."""
-    from stagewright.stacks.importing import import_roots
+    from stagewright.stacks.importing import RootSource, import_roots
 
-    run_root, build_root = _root_source(run), _root_source(build)
+    run_root, build_root = RootSource.parse(run), RootSource.parse(build)
     bounds = platform.settings.bounds
     return import_roots(name, platform.stacks, run=run_root, build=build_root, bounds=bounds, notify=events)
-
-
-def _root_source(text: str) -> Path | LayoutPlace:
-    from stagewright.images import BadImagePlace, LayoutPlace, parse_place
-
-    if not text.startswith(("oci:", "docker-archive:")):
-        return Path(text)
-    place = parse_place(text)
-    if isinstance(place, LayoutPlace):
-        return place
-    raise BadImagePlace(text, "a root can be imported from a layout, oci:DIR, and not from a Docker archive")
 
 
 def remove_stack(platform: Platform, name: StackName) -> None:
