@@ -117,6 +117,17 @@ int main(void) { printf("yaml %s zstd %u\\n", yaml_get_version_string(), ZSTD_ve
         assert answer.text.rstrip().endswith("zstd 1")
 
 
+def test_what_only_the_build_root_has_comes_along(tmp_path: Path, stage: Stage, running: Running) -> None:
+    """The run root decides: make is on the build root alone, curl on both."""
+    app = write_app(
+        tmp_path / "app", Aptfile="make\ncurl\n", Procfile="web: python3 serve.py make --version\n", serve__py=SERVING
+    )
+    droplet, ended = stage(app)
+    assert "On the stack already: curl" in ended.script_lines()
+    with running(droplet) as saying:
+        assert saying.get("/").text.startswith("GNU Make")
+
+
 @pytest.mark.parametrize(
     ("aptfile", "words"),
     [
