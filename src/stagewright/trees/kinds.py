@@ -67,7 +67,9 @@ def archive_kind(path: Path) -> ArchiveKind | None:
 
 
 def _kind(descriptor: int, size: int) -> ArchiveKind | None:
-    start = os.pread(descriptor, 64 << 10, 0)
+    start = os.pread(descriptor, BLOCK, 0)
+    if looks_like_header(start):
+        return ArchiveKind.TAR  # asked first: the name of its first file may begin with any magic, but its sum is sure
     for magic, compressed in _MAGIC.items():
         if start.startswith(magic):
             return (
@@ -75,8 +77,6 @@ def _kind(descriptor: int, size: int) -> ArchiveKind | None:
             )
     if start.startswith(_ZIP_BEGINNINGS):
         return ArchiveKind.ZIP
-    if looks_like_header(start[:BLOCK]):
-        return ArchiveKind.TAR
     # A zip may follow a program that runs it: an executable jar begins with a shell script.
     end = os.pread(descriptor, ZIP_END_SEARCHED, max(0, size - ZIP_END_SEARCHED))
     return ArchiveKind.ZIP if ZIP_END in end else None

@@ -441,6 +441,8 @@ class TestKinds:
         [
             (END, ArchiveKind.TAR),
             (file(b"f") + END, ArchiveKind.TAR),
+            (file(b"BZh") + END, ArchiveKind.TAR),
+            (file(b"PK\x03\x04") + END, ArchiveKind.TAR),
             (gzip.compress(file(b"f") + END), ArchiveKind.TAR_GZIP),
             (bz2.compress(file(b"f", os.urandom(1 << 21)) + END), ArchiveKind.TAR_BZIP2),
             (lzma.compress(file(b"f") + END), ArchiveKind.TAR_XZ),
