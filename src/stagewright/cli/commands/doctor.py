@@ -11,7 +11,9 @@ from stagewright.cli.show.tables import print_json
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
-    """Say what is missing on this machine, the command that mends it, and which limits will not be enforced.
+    """Say what this machine lacks, and what mends it.
+
+    Also which limits will not be enforced.
 
     Ends with 4 where something that a staging needs is missing.
     """

@@ -15,7 +15,10 @@ def inspect(
     what: Annotated[str, typer.Argument(metavar="DROPLET|oci:DIR", help="A droplet, an app staged here, or a layout.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show what a droplet or an image holds: sizes, buildpacks, processes, stack, layers, labels."""
+    """Show what a droplet or an image holds.
+
+    Sizes, buildpacks, processes, stack; layers and labels of an image.
+    """
 
     def work() -> int:
         from stagewright.images import parse_place

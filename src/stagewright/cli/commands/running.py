@@ -46,7 +46,10 @@ def run(
     memory: Annotated[str | None, typer.Option("--memory", "-m", metavar="1G", help="Memory of the app.")] = None,
     sandbox: SandboxOption = "auto",
 ) -> None:
-    """Run an app in the sandbox, on its stack's run root. Ctrl-C stops it cleanly; the exit code is the app's."""
+    """Run an app in the sandbox.
+
+    It stands on its stack's run root. Ctrl-C stops it cleanly; the exit code is the app's.
+    """
 
     def work() -> int:
         from stagewright.services.launch import LaunchOrder
@@ -80,7 +83,10 @@ def run(
 
 
 def shell(what: What, env: Env = None, stack: Stack = None, sandbox: SandboxOption = "auto") -> None:
-    """Open a shell in an app's environment: its files, its variables, its profile scripts, its stack."""
+    """Open a shell in an app.
+
+    With its files, its variables, its profile scripts, on its stack.
+    """
 
     def work() -> int:
         from stagewright.services.launch import LaunchOrder

@@ -87,7 +87,9 @@ def stage(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Stage the app at PATH: run its buildpacks, write a droplet, and an image where one is asked for.
+    """Stage an app: source becomes a droplet, and an image.
+
+    The buildpacks of the app at PATH run in the sandbox; the droplet is written, and an image where one is asked for.
 
     What the app's manifest.yml says (buildpacks, env, stack, command, memory, processes) is taken; flags win over it.
     """
@@ -133,7 +135,10 @@ def plan(
     sandbox: SandboxOption = "auto",
     as_json: Json = False,
 ) -> None:
-    """Show what ``stage`` would do, and because of what. Only detect is run, in the sandbox, and only where nothing was named."""
+    """Show what stage would do, and why.
+
+    Only detect is run, in the sandbox, and only where no buildpack was named.
+    """
 
     def work() -> int:
         from stagewright.services import stage as verbs
