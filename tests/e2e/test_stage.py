@@ -285,3 +285,12 @@ def test_inspect_shows_a_droplet_and_an_image(tmp_path: Path, stagewright: Insta
     assert image.code == 0, image.err
     assert len(image.result["layers"]) == len(ended.result["images"][0]["layers"])
     assert "org.opencontainers.image.base.name" in stagewright("inspect", f"oci:{tmp_path / 'image'}").out
+
+
+def test_an_image_of_others_is_not_run(tmp_path: Path, stagewright: Installation) -> None:
+    layout = tmp_path / "other"
+    for arguments in (["init", "--layout", str(layout)], ["new", "--image", f"{layout}:latest"]):
+        subprocess.run(["umoci", *arguments], check=True, capture_output=True)
+    ended = stagewright("run", f"oci:{layout}")
+    assert ended.code == 2
+    assert "no launcher" in ended.err

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from stagewright.droplets import NoSuchDroplet, launch_files, open_droplet
 from stagewright.errors import UsageProblem
-from stagewright.images import ImageConfig, LayoutPlace, Place, read_layout, unpack_image
+from stagewright.images import Image, ImageConfig, LayoutPlace, Place, read_layout, unpack_image
 from stagewright.model.containers import Command, Limits
 from stagewright.model.names import AppName, BuildId, StackName
 from stagewright.model.process import Processes
+from stagewright.model.stack import Stack
 from stagewright.ports.events import deaf
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.progress import Progress, silent
@@ -52,6 +53,19 @@ class NoSuchProcess(UsageProblem):
         if self.known:
             return f"Its process types are {', '.join(self.known)}; or give a command after '--'."
         return "It has no process types at all; give a command after '--'."
+
+
+@dataclass(eq=False)
+class NotOurImage(UsageProblem):
+    """An image that was not made of a droplet."""
+
+    image: str
+
+    def brief(self) -> str:
+        return f"{self.image} holds no launcher: it is not an image that Stagewright made of a droplet."
+
+    def hint(self) -> str:
+        return "Run it with a container engine; or give an image that 'stagewright stage --image' wrote."
 
 
 Started = Callable[[Session], None]
@@ -127,13 +141,33 @@ def _image(
     if not isinstance(place, LayoutPlace):
         raise NoSuchDroplet(place.file)
     image = read_layout(place)
+    _require_process(order.arguments, _labelled(image.config))
+    base, slices = _apart_from_stack(image, platform)
     root = workspace.root / "image"
     keep_owner = platform.sandbox.owner is not None
-    unpack_image(image, root, bounds=platform.settings.bounds, keep_owner=keep_owner, progress=progress)
-    _require_process(order.arguments, _labelled(image.config))
+    unpack_image(slices, root, bounds=platform.settings.bounds, keep_owner=keep_owner, progress=progress)
     name = AppName.from_path_name(place.directory.name)
-    home = root / "home/vcap"
-    return AppToRun(name, root, home, None, order.env, order.port, _limits(order)), image.config.env
+    home, lifecycle = root / "home/vcap", root / "lifecycle"
+    if not (lifecycle / "launcher").is_file() or not home.is_dir():
+        raise NotOurImage(str(place))
+    if base is None:
+        return AppToRun(name, root, home, None, order.env, order.port, _limits(order)), image.config.env
+    return AppToRun(name, base.run.path, home, lifecycle, order.env, order.port, _limits(order)), image.config.env
+
+
+def _apart_from_stack(image: Image, platform: Platform) -> tuple[Stack | None, Image]:
+    """The stack that an image of ours stands on, where it is here too, and the layers above it; else nothing and all of them.
+
+    An unpacked stack of the same digest is the same content: there is no need to unpack it once more.
+    """
+    ours = "io.stagewright.stack" in image.config.labels
+    stacks = {stack.run.digest: stack for stack in platform.stacks.list()} if ours and image.layers else {}
+    stack = stacks.get(image.layers[0].diff_id) if stacks else None
+    if stack is None:
+        return None, image
+    config = image.config
+    above = replace(config, diff_ids=config.diff_ids[1:], history=config.history[1:])
+    return stack, Image.of(above, image.layers[1:])
 
 
 def _labelled(config: ImageConfig) -> Processes | None:
