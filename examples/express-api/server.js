@@ -8,7 +8,7 @@ app.use(compression());
 app.use(express.json());
 
 app.get("/", (_request, response) => {
-  response.type("text/plain").send("A shelf of teas. Try /teas, /teas?kind=green, /teas/oolong or /health.\n");
+  response.json({ shelf: teas.map((tea) => tea.name), try: ["/teas", "/teas?kind=green", "/teas/oolong", "/health"] });
 });
 
 app.get("/health", (_request, response) => {
