@@ -58,11 +58,12 @@ class ActionFinished:
 
 @dataclass(frozen=True)
 class Progressed:
-    """How far one long step is. ``total`` is None where nobody knows."""
+    """How far one long step is. ``total`` is None where nobody knows. ``unit`` is what is counted: bytes, or packages."""
 
     what: str
     done: int
     total: int | None
+    unit: str = "bytes"
 
 
 @dataclass(frozen=True)

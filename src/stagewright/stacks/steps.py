@@ -53,4 +53,4 @@ class StepReader:
                 yield self._step(phase, 0, None)
 
     def _step(self, what: str, done: int, total: int | None) -> Progressed:
-        return Progressed(f"{self._root} root: {what}", done, total)
+        return Progressed(f"{self._root} root: {what}", done, total, "packages")

@@ -87,7 +87,7 @@ def _fields(event: Event) -> dict[str, object]:
             ended = {"seconds": round(event.seconds, 3), "exit_code": event.exit_code, "says": event.says}
             return {**_action(event.action), **ended, "wrote": wrote}
         case Progressed():
-            return {"what": event.what, "done": event.done, "total": event.total}
+            return {"what": event.what, "done": event.done, "total": event.total, "unit": event.unit}
         case Noted(text=text) | Warned(text=text):
             return {"text": text}
         case BuildStaged():

@@ -74,8 +74,7 @@ class PlainLog(AbstractContextManager["PlainLog"]):
         now = time.monotonic()
         if now - self._said >= 5:
             self._said = now
-            of = f" of {show_size(event.total)}" if event.total else ""
-            self.line(Line(Role.DETAIL, f"{event.what}: {show_size(event.done)}{of}"))
+            self.line(Line(Role.DETAIL, f"{event.what}: {_amount(event)}".removesuffix(": ")))
 
 
 class LiveLog(AbstractContextManager["LiveLog"]):
@@ -111,9 +110,9 @@ class LiveLog(AbstractContextManager["LiveLog"]):
     def event(self, event: Event) -> None:
         match event:
             case Progressed():
-                self._show(event.what, event.done, event.total)
+                self._show(event)
             case ActionStarted(action=action):
-                self._show(action.step.verb_noun, 0, None)
+                self._show(Progressed(action.step.verb_noun, 0, None))
             case ActionFinished():
                 self._clear()
             case _:
@@ -126,18 +125,26 @@ class LiveLog(AbstractContextManager["LiveLog"]):
 
         self._console.print(Text(f"{_PREFIX[line.role]}{line.text}", style=_STYLE.get(line.role, "")))
 
-    def _show(self, what: str, done: int, total: int | None) -> None:
-        amount = (show_size(done) + (f" of {show_size(total)}" if total else "")) if done else ""
-        if self._task is None or what != self._what:
+    def _show(self, event: Progressed) -> None:
+        if self._task is None or event.what != self._what:
             self._clear()
-            self._what = what
-            self._task = self._bar.add_task(what, total=total, amount=amount)
-        self._bar.update(self._task, completed=done, total=total, amount=amount)
+            self._what = event.what
+            self._task = self._bar.add_task(event.what, total=event.total, amount="")
+        self._bar.update(self._task, completed=event.done, total=event.total, amount=_amount(event))
 
     def _clear(self) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+
+
+def _amount(event: Progressed) -> str:
+    """How far, in words: ``3.1 MB of 20.0 MB``, ``12 of 56 packages``; nothing where there is nothing to tell."""
+    if not event.done:
+        return ""
+    if event.unit == "bytes":
+        return show_size(event.done) + (f" of {show_size(event.total)}" if event.total else "")
+    return f"{event.done}" + (f" of {event.total}" if event.total else "") + f" {event.unit}"
 
 
 def open_log(out: TextIO) -> PlainLog | LiveLog:
