@@ -12,6 +12,7 @@ from stagewright.stacks.bootstrap import (
     Bootstrap,
     MakingFailed,
     MirrorUnreachable,
+    MirrorUntrusted,
     PackageNotFound,
     command_line,
     diagnosis,
@@ -86,6 +87,11 @@ def bootstrap_in(directory: Path, trust: Trust | None = None, sources: Path | No
         ),
         (["E: Version '9' for 'curl' was not found"], PackageNotFound, "curl"),
         (["dpkg: error: No space left on device", "E: Failed to fetch x"], DiskFull, "disk is full"),
+        (
+            ["W: GPG error: http://m: NO_PUBKEY 0E98404D386FA1D9", "E: The repository is not signed."],
+            MirrorUntrusted,
+            "0E98",
+        ),
         (["E: something else"], MakingFailed, "exit code 25"),
     ],
 )

@@ -27,6 +27,7 @@ _APT_SOURCES = (PurePosixPath("/trust/apt.list"), PurePosixPath("/trust/apt.sour
 """The operator's sources without credentials, in one of two formats that apt tells apart by the end of the name."""
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|don't have enough free space")
 _NO_PACKAGE = re.compile(r"E: Unable to locate package (\S+)|E: Version '.*' for '(\S+)' was not found")
+_UNTRUSTED = re.compile(r"NO_PUBKEY|EXPKEYSIG|is not signed")
 _PREFIX = re.compile(r"^(E|W|Err:\d+|Ign:\d+):? *")
 _UNREACHABLE = re.compile(
     r"Temporary failure resolving|Could not resolve|Could not connect|Unable to connect|Network is unreachable"
@@ -74,6 +75,23 @@ class PackageNotFound(UsageProblem):
 
 
 @dataclass(eq=False)
+class MirrorUntrusted(PlatformProblem):
+    """apt does not know the key that the mirror's packages are signed with."""
+
+    reason: str
+    lines: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"The packages of the mirror are signed with a key that this machine does not know: {self.reason}."
+
+    def hint(self) -> str:
+        return "Run as root: apt-get install --yes debian-archive-keyring. Sources of your own say Signed-By."
+
+    def details(self) -> str:
+        return "\n".join(self.lines)
+
+
+@dataclass(eq=False)
 class MakingFailed(PlatformProblem):
     """mmdebstrap failed in a way that has no name of its own."""
 
@@ -104,7 +122,7 @@ class Bootstrap:
 
 
 def bootstrap(made: Bootstrap, workshop: Workshop, notify: EventSink, log: Callable[[str], None]) -> None:
-    """Raises MirrorUnreachable, PackageNotFound, DiskFull, MakingFailed, NamespaceRefused, Cancelled."""
+    """Raises MirrorUnreachable, MirrorUntrusted, PackageNotFound, DiskFull, MakingFailed, NamespaceRefused, Cancelled."""
     steps = StepReader(made.which)
 
     def read(line: str) -> None:
@@ -160,6 +178,9 @@ def diagnosis(made: Bootstrap, code: int, last: Sequence[str]) -> Problem:
     absent = [match[1] or match[2] for line in lines if (match := _NO_PACKAGE.search(line))]
     if absent:
         return PackageNotFound(tuple(dict.fromkeys(absent)), str(made.definition.name), shown)
+    unsigned = next((line for line in lines if _UNTRUSTED.search(line)), None)
+    if unsigned is not None:
+        return MirrorUntrusted(_PREFIX.sub("", unsigned).strip().rstrip("."), shown)
     cut_off = next((line for line in lines if _UNREACHABLE.search(line)), None)
     if cut_off is not None:
         return MirrorUnreachable(made.which, _PREFIX.sub("", cut_off).strip().rstrip("."), shown)

@@ -65,9 +65,9 @@ def lacking_programs(programs: tuple[str, ...]) -> ProgramMissing | None:
     return ProgramMissing(absent, packages_of(absent)) if absent else None
 
 
-def lacking_ids(system: Path = Path("/")) -> NoSubordinateIds | None:
-    """The problem of a user other than root who has no range of subordinate ids (subuid(5))."""
-    number = os.geteuid()
+def lacking_ids(user: int | None = None, system: Path = Path("/")) -> NoSubordinateIds | None:
+    """The problem of a user other than root (the caller, unless it is said) who has no range of subordinate ids (subuid(5))."""
+    number = os.geteuid() if user is None else user
     if number == 0:
         return None
     try:
@@ -99,7 +99,7 @@ def findings(settings: Settings) -> tuple[Finding, ...]:
         Finding("stack", Severity.WEAK, problem.brief(), f"stagewright stack remove {problem.name}")
         for problem in store.unreadable()
     ]
-    return (*found, _makers(lack), *_namespaces(lack), *_room(settings.stacks, lack))
+    return (*found, _makers(lack), *user_namespaces(os.geteuid(), lack), *_room(settings.stacks, lack))
 
 
 def _makers(lack: Severity) -> Finding:
@@ -109,10 +109,11 @@ def _makers(lack: Severity) -> Finding:
     return Finding("making stacks", lack, problem.brief(), problem.hint().removeprefix("Run as root: "))
 
 
-def _namespaces(lack: Severity, system: Path = Path("/")) -> Iterator[Finding]:
-    if os.geteuid() == 0:
+def user_namespaces(user: int, lack: Severity, system: Path = Path("/")) -> Iterator[Finding]:
+    """What keeps ``user`` from making stacks in a user namespace; root needs none."""
+    if user == 0:
         return
-    problem = lacking_ids(system)
+    problem = lacking_ids(user, system)
     if problem is not None:
         yield Finding("subordinate ids", lack, problem.brief(), problem.hint().removeprefix("Run as root: "))
     for file, refused, setting in _SWITCHES:
