@@ -88,5 +88,5 @@ def test_apt(environment: dict[str, str], tmp_path: Path, trust: Trust) -> None:
     (tmp_path / "lists/partial").mkdir(parents=True)
     update = ["apt-get", "update", "--print-uris", "-o", f"Dir::State::Lists={tmp_path}/lists"]
     uris = said(update, environment, tmp_path).split()
-    asked = [uri for uri in uris if "://" in uri]
-    assert asked == ["'http://corp/debian/dists/bookworm/InRelease'"], "the operator's sources and no others"
+    hosts = {uri.strip("'").split("/")[2] for uri in uris if "://" in uri}
+    assert hosts == {"corp"}, "the operator's sources and no others"
