@@ -53,7 +53,7 @@ class PlainLog(AbstractContextManager["PlainLog"]):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._said = time.monotonic()
+        self._what, self._said = "", 0.0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -72,6 +72,8 @@ class PlainLog(AbstractContextManager["PlainLog"]):
 
     def _progress(self, event: Progressed) -> None:
         now = time.monotonic()
+        if event.what != self._what:
+            self._what, self._said = event.what, now
         if now - self._said >= 5:
             self._said = now
             self.line(Line(Role.DETAIL, f"{event.what}: {_amount(event)}".removesuffix(": ")))
