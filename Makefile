@@ -15,7 +15,7 @@ help:
 install: $(VENV)/.installed
 
 # A stamp that is newer than what it was made of: hashed requirements, and the project itself as an editable install.
-$(VENV)/.installed: requirements/dev.txt pyproject.toml scripts/prepare-machine
+$(VENV)/.installed: requirements/dev.txt pyproject.toml
 	@scripts/prepare-machine install
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the Python requirements"
@@ -23,18 +23,18 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml scripts/prepare-machine
 	@$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-machine: install
-	@scripts/prepare-machine stage
+machine:
+	@scripts/prepare-machine install stage
 
-stack: machine
+stack: machine install
 	@$(RUN)/stagewright stack create debian12 --if-missing
 
 demo: stack
 	@$(RUN)/python scripts/demo.py
 
-test: machine
-	@scripts/prepare-machine test
-	@$(RUN)/stagewright stack create debian12 --if-missing
+test:
+	@scripts/prepare-machine install stage test
+	@$(MAKE) --no-print-directory stack
 	@$(RUN)/python -m pytest
 
 check: install
