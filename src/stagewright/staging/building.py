@@ -28,6 +28,7 @@ from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.planner import chosen_buildpacks, plan
 from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed
+from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import chown_tree, remove_tree
 
 
@@ -43,6 +44,7 @@ class Tools:
     layers: Path
     """Where layers are kept between builds."""
     layout: Layout = field(default_factory=Layout)
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 ShellOnFailure = Callable[[Session, Command], None]
@@ -78,7 +80,8 @@ class Building:
                 if executor is None and isinstance(action.step, RunScript):
                     executor = self._open(stack)
                 elif executor is not None and isinstance(action.step, PackDroplet):
-                    stack.close()
+                    with self.tools.watch.timing("end of the container"):
+                        stack.close()
                     self._drop_stale_caches()
                     executor = None
                 self.facts = self._take(action, executor, current)
@@ -100,14 +103,16 @@ class Building:
 
     def _announce(self, current: Plan) -> None:
         self.tools.events(PlanMade(current))
-        self.tools.records.save(self.request.id, plan_document(self.request, current, self.facts))
+        with self.tools.watch.timing("records"):
+            self.tools.records.save(self.request.id, plan_document(self.request, current, self.facts))
 
     def _open(self, stack: ExitStack) -> ScriptExecutor:
         """The container of the scripts: it starts before the first of them and is gone before the droplet is packed."""
         request, tools = self.request, self.tools
-        self._lay_out()
-        spec = build_container(request, self.workspace, tools.trust, tools.network, tools.layout)
-        session = stack.enter_context(tools.sandbox.open(spec))
+        with tools.watch.timing("start of the container"):
+            self._lay_out()
+            spec = build_container(request, self.workspace, tools.trust, tools.network, tools.layout)
+            session = stack.enter_context(tools.sandbox.open(spec))
         executor = ScriptExecutor(
             request,
             self.workspace,
@@ -116,6 +121,7 @@ class Building:
             tools.trust.environment,
             tools.events,
             tools.sandbox.owner,
+            tools.watch,
         )
         if self.on_failure is not None:
             stack.push(self._shell_when_failed(session, executor))
@@ -167,14 +173,15 @@ class Building:
         started = time.monotonic()
         request, workspace = self.request, self.workspace
         info = staging_info(decided.detected, decided.processes, decided.entrypoint_prefix)
-        packed = write_droplet(
-            workspace.app,
-            workspace.deps,
-            workspace.profile_d,
-            info,
-            request.droplet,
-            progress=lambda done, total: self.tools.events(Progressed("Packing the droplet", done, total)),
-        )
+        with self.tools.watch.timing("droplet"):
+            packed = write_droplet(
+                workspace.app,
+                workspace.deps,
+                workspace.profile_d,
+                info,
+                request.droplet,
+                progress=lambda done, total: self.tools.events(Progressed("Packing the droplet", done, total)),
+            )
         droplet = Droplet(
             path=packed.path,
             digest=packed.digest,
@@ -193,7 +200,7 @@ class Building:
         )
         seconds = time.monotonic() - started
         self.tools.events(ActionFinished(action, seconds, says=f"{show_size(droplet.size)}, {packed.entries} entries"))
-        return replace(self.facts.after(action.key), droplet=droplet, parts=(*self.facts.parts, ("pack", seconds)))
+        return replace(self.facts.after(action.key), droplet=droplet)
 
     def _image(self, action: Action, target: ImageTarget) -> Facts:
         droplet = self.facts.droplet
@@ -202,16 +209,15 @@ class Building:
 
         self.tools.events(ActionStarted(action))
         started = time.monotonic()
-        image = write_image(self.request.stack, droplet, self.workspace, target, self.tools.layers, self.tools.events)
+        with self.tools.watch.timing("images"):
+            image = write_image(
+                self.request.stack, droplet, self.workspace, target, self.tools.layers, self.tools.events
+            )
         made = sum(1 for layer in image.layers if not layer.reused)
         seconds = time.monotonic() - started
         says = f"{show_size(image.size)}, {len(image.layers)} layers, {made} of them new"
         self.tools.events(ActionFinished(action, seconds, says=says))
-        return replace(
-            self.facts.after(action.key),
-            images=(*self.facts.images, image),
-            parts=(*self.facts.parts, ("image", seconds)),
-        )
+        return replace(self.facts.after(action.key), images=(*self.facts.images, image))
 
     def _require_match(self, current: Plan) -> None:
         if current.complete or chosen_buildpacks(self.request, self.facts) is not None:

@@ -33,6 +33,7 @@ from stagewright.staging.problems import (
     TimedOut,
 )
 from stagewright.staging.processes import decide
+from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Snapshot, difference, remove_tree, snapshot
 
 _CANNOT_RUN = (126, 127)
@@ -52,6 +53,7 @@ class ScriptExecutor:
     events: EventSink
     owner: Owner | None
     """Who must own what scripts may write."""
+    watch: Stopwatch
 
     def __post_init__(self) -> None:
         self._environment = script_environment(self.request, self.layout, self.trust, self.session)
@@ -97,7 +99,7 @@ class ScriptExecutor:
         matched = ended.code == 0
         self.events(ActionFinished(action, ended.seconds, ended.code, says=says if matched else "no"))
         found = Detection(step.buildpack, matched, self._masker(says), failed)
-        return _timed(replace(facts.after(action.key), detections=(*facts.detections, found)), "detect", ended)
+        return replace(facts.after(action.key), detections=(*facts.detections, found))
 
     def _release(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         self._require(step)
@@ -106,7 +108,7 @@ class ScriptExecutor:
         self._raise_for(step, ended, tail)
         released = cloudfoundry.parse_release(bytes(answer), step.buildpack)
         self.events(ActionFinished(action, ended.seconds, ended.code))
-        return _timed(replace(facts.after(action.key), released=released), "release", ended)
+        return replace(facts.after(action.key), released=released)
 
     def _build(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         self._require(step)
@@ -114,7 +116,7 @@ class ScriptExecutor:
         ended, tail = self._run(step, None)
         self._raise_for(step, ended, tail)
         self.events(ActionFinished(action, ended.seconds, ended.code, self._checkpoint()))
-        facts = _timed(facts.after(action.key), step.script, ended)
+        facts = facts.after(action.key)
         if step.final and step.script in (Script.FINALIZE, Script.COMPILE):
             index = deps_index(step.position, step.count)
             launch = cloudfoundry.read_launch(self.workspace.deps, index, step.buildpack)
@@ -136,7 +138,8 @@ class ScriptExecutor:
     def _prepare(self, step: RunScript) -> None:
         """What a script finds: its deps directory (none for compile, §1.2 step 3) and its cache."""
         if not self._before:
-            self._before = self._snapshots()
+            with self.watch.timing("checkpoints"):
+                self._before = self._snapshots()
         index = deps_index(step.position, step.count)
         if step.script is Script.COMPILE:
             remove_tree(self.workspace.deps / index)
@@ -174,8 +177,10 @@ class ScriptExecutor:
             for part in cloudfoundry.argv(step, self.layout)
         )
         command = Command(argv, self.session.path_of(self.layout.home), self._environment)
+        began = time.monotonic()
         ended = self.session.run(command, output)
         lines.finish()
+        self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
         return ended, tuple(lines.tail)
 
     def _raise_for(self, step: RunScript, ended: Exit, tail: tuple[str, ...]) -> None:
@@ -200,9 +205,10 @@ class ScriptExecutor:
 
     def _checkpoint(self) -> dict[str, Difference]:
         """What the script that just ended did to the trees."""
-        after = self._snapshots()
-        wrote = {name: difference(self._before[name], after[name]) for name in after}
-        self._before = after
+        with self.watch.timing("checkpoints"):
+            after = self._snapshots()
+            wrote = {name: difference(self._before[name], after[name]) for name in after}
+            self._before = after
         return {name: change for name, change in wrote.items() if change}
 
     def _snapshots(self) -> dict[str, Snapshot]:
@@ -218,10 +224,3 @@ class ScriptExecutor:
 def _is_executable(step: RunScript) -> bool:
     path: Path = step.buildpack.root / "bin" / step.script
     return bool(path.stat().st_mode & 0o111) if path.is_file() else True
-
-
-def _timed(facts: Facts, name: str, ended: Exit) -> Facts:
-    """Remember the time of a script apart from the platform's own."""
-    return replace(
-        facts, script_seconds=facts.script_seconds + ended.seconds, parts=(*facts.parts, (name, ended.seconds))
-    )

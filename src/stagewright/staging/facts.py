@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from stagewright.model.build import Droplet, UsedBuildpack, WrittenImage
 from stagewright.model.buildpack import Buildpack
@@ -49,8 +49,6 @@ class Facts:
     droplet: Droplet | None = None
     images: tuple[WrittenImage, ...] = ()
     earlier: EarlierResult | None = None
-    script_seconds: float = 0.0
-    parts: tuple[tuple[str, float], ...] = field(default_factory=tuple)
 
     def after(self, key: Digest) -> Facts:
         return replace(self, done=self.done | {key})

@@ -105,7 +105,7 @@ def _may_release(buildpack: Buildpack) -> bool:
 def _release_because(wrote_launch: bool | None) -> str:
     match wrote_launch:
         case None:
-            return "unless launch.yml is written"
+            return "finalize may write no launch.yml"
         case True:
             return "launch.yml was written"
         case False:

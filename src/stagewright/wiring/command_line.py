@@ -32,7 +32,7 @@ def open_platform(settings: Settings, sandbox: str = "auto") -> Platform:
 
 def findings(settings: Settings) -> tuple[Finding, ...]:
     """What this machine lacks, for ``stagewright doctor``."""
-    from stagewright.sandbox.findings import findings as sandbox_findings
+    from stagewright.sandbox.diagnosis import findings as sandbox_findings
     from stagewright.stacks.machine import findings as stack_findings
 
     return (*sandbox_findings(settings.runtime, settings.state / "sandbox"), *stack_findings(settings))
