@@ -45,10 +45,12 @@ class Line:
 
     file: str
     number: int
+    """From 1; 0 where the line was derived from the file and has no number there."""
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file} line {self.number}: {without_credentials(self.text.strip())}"
+        place = f"{self.file} line {self.number}" if self.number else self.file
+        return f"{place}: {without_credentials(self.text.strip())}"
 
 
 @dataclass
@@ -71,7 +73,7 @@ def prepare(app: Path, name: str, directory: Path) -> Prepared:
 
 def generated(name: str, lines: list[str], directory: Path) -> Prepared:
     """Requirements that were derived from another file, which ``name`` names in messages."""
-    prepared = Prepared(directory, lines=[Line(name, number, line) for number, line in enumerate(lines, 1)])
+    prepared = Prepared(directory, lines=[Line(name, 0, line) for line in lines])
     prepared.texts[name] = "\n".join(lines) + "\n"
     _write(directory / name, prepared.texts[name])
     return prepared
