@@ -22,6 +22,7 @@ from stagewright.ports.keeping import CacheSlot, Workspace
 from stagewright.services.platform import Platform
 from stagewright.services.stacks import obtain_stack
 from stagewright.staging.environment import check_variables
+from stagewright.staging.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,25 @@ class StageOrder:
 
 
 def prepare(
-    order: StageOrder, platform: Platform, build: BuildId, workspace: Workspace, events: EventSink
+    order: StageOrder, platform: Platform, build: BuildId, workspace: Workspace, events: EventSink, watch: Stopwatch
 ) -> BuildRequest:
     """Receive the source into ``workspace`` and decide what is asked.
 
     Raises what receiving, manifest.yml, buildpack references and the stack's store refuse.
     """
-    package = _receive(order, platform, workspace, events)
+    with watch.timing("source"):
+        package = _receive(order, platform, workspace, events)
     manifest = _manifest(order, workspace)
     check_variables(manifest.env)
-    stack = obtain_stack(platform, manifest.stack, events)
+    with watch.timing("stack"):
+        stack = obtain_stack(platform, manifest.stack, events)
     refs = tuple(
         parse_reference(text, platform.catalogue.names, _base(order.source, order.flags, text))
         for text in manifest.buildpacks
     )
     candidates = refs or platform.catalogue.detection_order()
+    with watch.timing("buildpacks"):
+        buildpacks = tuple(platform.buildpacks.obtain(ref) for ref in candidates)
     app = manifest.name or AppName.from_path_name(_stem(order.source))
     return BuildRequest(
         id=build,
@@ -60,7 +65,7 @@ def prepare(
         package=package,
         stack=stack,
         named=refs,
-        buildpacks=tuple(platform.buildpacks.obtain(ref) for ref in candidates),
+        buildpacks=buildpacks,
         env=manifest.env,
         manifest=manifest,
         limits=_limits(order, manifest),

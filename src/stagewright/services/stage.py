@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from stagewright.services.prepare import StageOrder, cache_slot, note_unenforced
 from stagewright.staging.building import Building, ShellOnFailure, Tools
 from stagewright.staging.facts import EarlierResult, Facts
 from stagewright.staging.problems import NotReproducible
+from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import remove_tree
 from stagewright.trees.files import file_digest, install_copy
 from stagewright.trees.listing import tree_listing
@@ -53,23 +53,26 @@ def stage(
 def _stage(
     build: BuildId, order: StageOrder, platform: Platform, events: EventSink, on_failure: ShellOnFailure | None
 ) -> BuildStaged:
-    started = time.monotonic()
-    swept = platform.sweep()
+    watch = Stopwatch()
+    with watch.timing("sweep"):
+        swept = platform.sweep()
     if swept:
         events(Noted(f"Removed what {swept} killed run{'s' if swept > 1 else ''} had left behind."))
-    with platform.workspaces.open(build) as workspace:
-        request = prepare(order, platform, build, workspace, events)
-        prepared = time.monotonic() - started
+    with ExitStack() as held:
+        workspace = held.enter_context(platform.workspaces.open(build))
+        request = prepare(order, platform, build, workspace, events, watch)
         events(_started(request))
         note_unenforced(platform, request, events)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        with platform.stacks.hold(request.stack.name), _cache(order, platform, request, workspace, events):
-            facts = Building(request, workspace, _tools(platform, events), facts, on_failure).run()
-        droplet = _finish(platform, request, facts, key)
-        total = time.monotonic() - started
-        time_spent = TimeSpent(total, facts.script_seconds, (("prepare", prepared), *facts.parts))
-    staged = BuildStaged(build, droplet, facts.images, total, reused=facts.earlier is not None, time=time_spent)
+        with platform.stacks.hold(request.stack.name), _cache(order, platform, request, workspace, events, watch):
+            facts = Building(request, workspace, _tools(platform, events, watch), facts, on_failure).run()
+        with watch.timing("records"):
+            droplet = _finish(platform, request, facts, key)
+        with watch.timing("removal"):
+            held.close()
+    spent = TimeSpent(watch.total, watch.scripts, watch.parts)
+    staged = BuildStaged(build, droplet, facts.images, spent.total, reused=facts.earlier is not None, time=spent)
     events(staged)
     return staged
 
@@ -77,12 +80,13 @@ def _stage(
 def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[BuildRequest, Plan, Facts]:
     """What ``stage`` would do, and because of what. Only detect is run, in the sandbox, and only where nothing was named."""
     build = BuildId.new()
+    watch = Stopwatch()
     platform.sweep()
     with platform.workspaces.open(build) as workspace:
-        request = prepare(order, platform, build, workspace, events)
+        request = prepare(order, platform, build, workspace, events, watch)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        building = Building(request, workspace, _tools(platform, events), facts)
+        building = Building(request, workspace, _tools(platform, events, watch), facts)
         return request, building.detect(), building.facts
 
 
@@ -127,7 +131,7 @@ def _started(request: BuildRequest) -> BuildStarted:
     )
 
 
-def _tools(platform: Platform, events: EventSink) -> Tools:
+def _tools(platform: Platform, events: EventSink, watch: Stopwatch) -> Tools:
     return Tools(
         sandbox=platform.sandbox,
         records=platform.records,
@@ -135,12 +139,18 @@ def _tools(platform: Platform, events: EventSink) -> Tools:
         network=platform.settings.network,
         events=events,
         layers=platform.settings.cache / "layers",
+        watch=watch,
     )
 
 
 @contextmanager
 def _cache(
-    order: StageOrder, platform: Platform, request: BuildRequest, workspace: Workspace, events: EventSink
+    order: StageOrder,
+    platform: Platform,
+    request: BuildRequest,
+    workspace: Workspace,
+    events: EventSink,
+    watch: Stopwatch,
 ) -> Iterator[None]:
     """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can
     trust: it is dropped."""
@@ -148,7 +158,9 @@ def _cache(
     if order.no_cache:
         events(Noted("Cache: none, as --no-cache says."))
     else:
-        events(Noted(f"Cache: {platform.caches.take(slot, workspace.cache)}."))
+        with watch.timing("cache"):
+            says = platform.caches.take(slot, workspace.cache)
+        events(Noted(f"Cache: {says}."))
     try:
         yield
     except Problem as problem:
@@ -156,7 +168,8 @@ def _cache(
             platform.caches.give_back(slot, workspace.cache)
         raise
     if workspace.cache.exists():
-        platform.caches.give_back(slot, workspace.cache)
+        with watch.timing("cache"):
+            platform.caches.give_back(slot, workspace.cache)
 
 
 def _facts(order: StageOrder, platform: Platform, request: BuildRequest, key: Digest, workspace: Workspace) -> Facts:
