@@ -21,7 +21,7 @@ from stagewright.sandbox.oci_config import Foundation, Identity, container_confi
 from stagewright.sandbox.oversight import Oversight, oversee
 from stagewright.sandbox.runtime import Runtime
 from stagewright.sandbox.session import ContainerSession, Ways
-from stagewright.sandbox.sweeping import Record, Records, this_process
+from stagewright.sandbox.sweeping import KeptRecord, Record, Records, process_with
 from stagewright.trees import remove_tree
 
 
@@ -45,7 +45,7 @@ class Prepared:
     plan: MountPlan
     means: Means
     container: Container
-    record: Record
+    record: KeptRecord
     oversight: Oversight
 
     def configure(self, identity: Identity, root: Path, sources: Sequence[Path]) -> None:
@@ -65,6 +65,7 @@ class Prepared:
     def session(self, ways: Ways) -> ContainerSession:
         """Of the container, once it was launched. Raises ContainerNotStarted."""
         self.container.wait_until_up()
+        self.record.note_first(self.container.first_pid)
         return ContainerSession(self.container, ways, self.oversight)
 
 
@@ -79,8 +80,7 @@ def prepare(held: ExitStack, spec: ContainerSpec, means: Means) -> Prepared:
     bundle.directory.mkdir(mode=0o700)
     group = means.place.group(name) if means.place is not None else None
     groups = tuple(map(str, group.directories)) if group is not None else ()
-    record = Record(name, str(means.runtime.program), groups, this_process())
-    held.enter_context(means.records.kept(record))
+    record = held.enter_context(means.records.kept(Record(name, groups, process_with(os.getpid()))))
     container = Container(means.runtime, name, bundle, group)
     return Prepared(spec, plan, means, container, record, oversight)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 from stagewright.model.containers import ContainerSpec, Limits
@@ -57,7 +56,7 @@ class Rootful:
                 held.callback(launch.give_back)
                 held.enter_context(prepared.container)
                 among_private_mounts(launch)
-            yield prepared.session(Ways(identity, taken.outside(VCAP_ID)))
+            yield prepared.session(Ways(identity, taken.outside(VCAP_ID), hand_over=launch.give_away))
 
     def unenforced(self, limits: Limits) -> tuple[str, ...]:
         place = find_place()
@@ -84,8 +83,15 @@ class _Launch:
         root.mkdir()
         show(self._prepared.spec.root, root, writable=False, namespace=self._namespace)
         unmapped = [source for number, source in enumerate(self._sources()) if not self._show(number, source)]
-        self._give_away(unmapped)
+        self._note(unmapped)
+        self.give_away()
         self._prepared.container.launch(inherited=(self._taken.lock,))
+
+    def give_away(self) -> None:
+        """Without a mapping, what scripts may write must be theirs on disk; also what the caller put there meanwhile."""
+        outside = self._taken.outside(VCAP_ID)
+        for tree in self._given_away:
+            chown_tree(tree, Owner(outside, outside))
 
     def give_back(self) -> None:
         for tree in self._given_away:
@@ -103,17 +109,12 @@ class _Launch:
         writable = self._prepared.plan.mounts[number].writable
         return show(source, at, writable=writable, namespace=self._namespace)
 
-    def _give_away(self, unmapped: list[Path]) -> None:
-        """Without a mapping, what scripts may write must be theirs on disk. The record first: a sweep can then undo it."""
-        trees = [tree for tree in self._prepared.plan.writable_sources if any(s.is_relative_to(tree) for s in unmapped)]
-        if not trees:
-            return
-        self._given_away = tuple(trees)
-        record = replace(self._prepared.record, given_away=tuple(map(str, trees)), given_back_to=VCAP_ID)
-        self._prepared.means.records.write(record)
-        outside = self._taken.outside(VCAP_ID)
-        for tree in trees:
-            chown_tree(tree, Owner(outside, outside))
+    def _note(self, unmapped: list[Path]) -> None:
+        """Record which trees will be chowned before they are, so that a sweep can undo it."""
+        trees = self._prepared.plan.writable_sources
+        self._given_away = tuple(tree for tree in trees if any(source.is_relative_to(tree) for source in unmapped))
+        if self._given_away:
+            self._prepared.record.note_given_away(self._given_away, VCAP_ID)
 
 
 def _identity(taken: UidRange) -> Identity:

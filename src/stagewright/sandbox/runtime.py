@@ -38,10 +38,6 @@ class Runtime:
         options = ("--process", process, "--pid-file", str(pid_file), *(("--detach",) if detached else ()))
         return (*self._call(log), "exec", *options, container)
 
-    def delete(self, container: str, log: Path) -> tuple[str, ...]:
-        """Kill a container, dead or alive, and forget it."""
-        return (*self._call(log), "delete", "--force", container)
-
     def directory(self, container: str) -> Path:
         """Where the runtime keeps what it knows of one container."""
         return self.state / container

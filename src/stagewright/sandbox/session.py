@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -35,6 +36,8 @@ class Ways:
     """The user of the host that commands are; None: it is us."""
     killer: tuple[str, ...] = ()
     """Options of nsenter(1) for who kills."""
+    hand_over: Callable[[], None] | None = None
+    """Called before each command, where what the caller has written meanwhile must first be made the container's."""
 
 
 class ContainerSession:
@@ -69,6 +72,7 @@ class ContainerSession:
     def attach(self, command: Command) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
+        self._hand_over()
         ending = self._attached = Ending()
         try:
             with kept_terminal() as terminal:
@@ -86,6 +90,7 @@ class ContainerSession:
         (self._attached or self._oversight.ending).ask(cause, grace)
 
     def _run(self, command: Command, output: Output) -> tuple[Ended, float]:
+        self._hand_over()
         process = command_process(command, self._ways.identity, self._open_files)
         with ExitStack() as held:
             with output_pipes(held, self._ways.pipe_owner) as pipes:
@@ -102,6 +107,10 @@ class ContainerSession:
             # The group's clock counts what the command left behind, too; the kernel's account of our child does not.
             ended = replace(ended, cpu_seconds=used_since - used)
         return ended, seconds
+
+    def _hand_over(self) -> None:
+        if self._ways.hand_over is not None:
+            self._ways.hand_over()
 
     def _clear(self) -> None:
         """Kill what a command left; if that cannot be done, the container is over."""
