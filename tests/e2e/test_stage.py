@@ -252,6 +252,10 @@ def test_docker_archive_is_read_by_skopeo(tmp_path: Path, stage: Stage) -> None:
         ["skopeo", "inspect", f"docker-archive:{file}"], capture_output=True, check=True, text=True
     )
     assert json.loads(inspected.stdout)["Architecture"] in ("amd64", "arm64")
+    with tarfile.open(file) as archive:
+        manifest = archive.extractfile("manifest.json")
+        assert manifest is not None
+        assert json.loads(manifest.read())[0]["RepoTags"] == ["app:latest"]
 
 
 def test_an_image_runs_by_stagewright_too(tmp_path: Path, stage: Stage, running: Running) -> None:

@@ -82,7 +82,9 @@ def import_stack(platform: Platform, name: StackName, build: str, run: str, even
 
 def remove_stack(platform: Platform, name: StackName) -> None:
     """Raises UnknownStack, StackInUse."""
-    platform.stacks.remove(name)
+    from stagewright.stacks.making import remover
+
+    platform.stacks.remove(name, remover)
 
 
 def stack_document(stack: Stack) -> dict[str, object]:

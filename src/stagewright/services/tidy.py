@@ -34,8 +34,11 @@ def clear_caches(platform: Platform, app: AppName | None = None) -> int:
 
 def collect(platform: Platform, unused_for: float) -> int:
     """Remove what nobody used for ``unused_for`` seconds, and what killed runs left; returns the bytes that were freed."""
+    from stagewright.stacks.making import remover
+
     since = time.time() - unused_for
     platform.sweep()
+    platform.stacks.sweep(remover)
     freed = platform.caches.clear(unused_since=since)
     for name in _SHARED:
         directory = platform.settings.cache / name

@@ -54,7 +54,7 @@ def write_image(
     cut = slices(workspace.app, workspace.deps, workspace.profile_d, info, launch)
     made = [_layer(one, layers, events) for one in cut]
     image = _image(stack, droplet, base, [(one.what, layer) for one, (layer, _) in zip(cut, made, strict=True)])
-    _write(image, target, events)
+    _write(image, target, droplet, events)
     written = (
         WrittenLayer(f"stack {stack.name}", base.digest, base.size, reused=True),
         *(
@@ -124,7 +124,15 @@ def _labels(stack: Stack, droplet: Droplet, base_digest: Digest) -> dict[str, st
     }
 
 
-def _write(image: Image, target: ImageTarget, events: EventSink) -> None:
+def _named_after(droplet: Droplet) -> ImageName | None:
+    """The name that ``docker load`` gives an image that nobody named: the app's, where that can be one."""
+    try:
+        return ImageName.parse(str(droplet.app).lower())
+    except ValueError:
+        return None
+
+
+def _write(image: Image, target: ImageTarget, droplet: Droplet, events: EventSink) -> None:
     def progress(done: int, total: int | None) -> None:
         events(Progressed("Writing the image", done, total))
 
@@ -132,5 +140,5 @@ def _write(image: Image, target: ImageTarget, events: EventSink) -> None:
     if target.form is ImageForm.OCI:
         write_layout(LayoutPlace(target.path, RefName(target.tag)), image, progress=progress)
     else:
-        name = ImageName.parse(target.tag) if target.tag else None
+        name = ImageName.parse(target.tag) if target.tag else _named_after(droplet)
         write_archive(ArchivePlace(target.path, name), image, progress=progress)
