@@ -24,7 +24,7 @@ from stagewright.trees.problems import (
     UnsafeArchive,
 )
 from stagewright.trees.removal import remove_tree
-from stagewright.trees.snapshot import Snapshot, difference, snapshot
+from stagewright.trees.snapshot import Snapshot, TooManyFiles, difference, snapshot
 from stagewright.trees.unpack import unpack
 from stagewright.trees.upkeep import chown_tree, disk_use
 
@@ -42,6 +42,7 @@ __all__ = [
     "Snapshot",
     "SpecialFile",
     "Times",
+    "TooManyFiles",
     "TreeFailure",
     "TreeTooDeep",
     "Unpacked",

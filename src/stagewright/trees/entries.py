@@ -16,6 +16,9 @@ from stagewright.trees.problems import ArchiveTooLarge, UnsafeArchive
 NAME_LIMIT = 255
 """Bytes of one component of a path that Linux's file systems take (NAME_MAX)."""
 
+NAMES_LIMIT = 128 << 20
+"""Bytes of all names and link targets of one archive: they are kept in memory. A tree of 17,000 files has some 2 MB."""
+
 TARGET_LIMIT = 4095
 """Bytes of what a link leads to (PATH_MAX without its NUL)."""
 
@@ -98,11 +101,15 @@ class Gate:
         self.progress = progress
         self.entries = 0
         self.bytes = 0
+        self._names = 0
 
-    def admit(self, name: bytes, size: int) -> None:
+    def admit(self, name: bytes, size: int, target: bytes = b"") -> None:
         """One more entry, with ``size`` bytes of content. Raises ArchiveTooLarge."""
         self.entries += 1
         self.bytes += size
+        self._names += len(name) + len(target)
+        if self._names > NAMES_LIMIT:
+            self.too_large(f"{show_size(NAMES_LIMIT)} of names", name)
         if self.entries > self.bounds.entries:
             self.too_large(f"{self.bounds.entries:,} entries", name)
         if self.bytes > self.bounds.bytes:

@@ -74,46 +74,63 @@ def chunks(descriptor: int, compressed: Compressed, gate: Gate) -> Iterator[byte
 
 
 def _pieces(descriptor: int, compressed: Compressed) -> Iterator[tuple[int, bytes]]:
+    """What comes out, each piece with how much had gone in by then."""
+    source = _Source(descriptor)
     if compressed is Compressed.NOT:
-        packed = 0
-        while piece := os.read(descriptor, CHUNK):
-            packed += len(piece)
-            yield packed, piece
+        while piece := source.read(CHUNK):
+            yield source.given, piece
         return
     try:
-        yield from _decompressed(descriptor, compressed)
+        for piece in _members(source, compressed):
+            yield source.given, piece
     except _errors(compressed) as error:
         raise Damaged(f"its {compressed} data is damaged ({error})") from error
 
 
-def _decompressed(descriptor: int, compressed: Compressed) -> Iterator[tuple[int, bytes]]:
-    packed = 0
-    rest = b""
-    first = True
-    while True:
+class _Source:
+    """A file that counts what was read from it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.given = 0
+
+    def read(self, size: int = _READ) -> bytes:
+        """At most ``size`` bytes; none at the end. Raises Damaged where the disk fails."""
+        try:
+            found = os.read(self._descriptor, size)
+        except OSError as error:
+            raise Damaged(f"it cannot be read ({error.strerror})") from error
+        self.given += len(found)
+        return found
+
+
+def _members(source: _Source, compressed: Compressed) -> Iterator[bytes]:
+    """Several members may follow each other (pigz, bgzip), and zeros behind them as on tapes; nothing else may."""
+    rest = source.read()
+    while rest:
         decompressor = _decompressor(compressed)
-        if not rest:
-            rest = os.read(descriptor, _READ)
-            packed += len(rest)
-        if not first:
-            # Several members may follow each other (pigz, bgzip); padding with zeros may, too; nothing else.
-            while rest and not rest.strip(b"\0"):
-                rest = os.read(descriptor, _READ)
-                packed += len(rest)
-            if not rest:
-                return
-        while not decompressor.eof:
-            piece = decompressor.decompress(rest, CHUNK)
-            rest = b""
-            if piece:
-                yield packed, piece
-            if decompressor.needs_input and not decompressor.eof:
-                rest = os.read(descriptor, _READ)
-                packed += len(rest)
-                if not rest:
-                    raise Damaged("it ends too early")
-        rest = decompressor.unused_data
-        first = False
+        yield from _member(decompressor, rest, source)
+        rest = decompressor.unused_data or source.read()
+        while rest and not rest.strip(b"\0"):
+            rest = source.read()
+
+
+def _member(decompressor: _Decompressor, start: bytes, source: _Source) -> Iterator[bytes]:
+    given = start
+    while True:
+        piece = decompressor.decompress(given, CHUNK)
+        if piece:
+            yield piece
+        if decompressor.eof:
+            return
+        if decompressor.needs_input:
+            given = source.read()
+            if not given:
+                raise Damaged("it ends too early")
+        elif piece or given:
+            given = b""
+        else:
+            raise Damaged("its compressed data never ends")
 
 
 def _decompressor(compressed: Compressed) -> _Decompressor:

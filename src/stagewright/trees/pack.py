@@ -9,7 +9,6 @@ how it is kept.
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -97,8 +96,7 @@ def tree_digest(root: Path, *, keep_owner: bool = False) -> Digest:
 @contextmanager
 def _appearing(destination: Path) -> Iterator[int]:
     """A new file beside ``destination`` that takes its name when all went well and is removed when not."""
-    name = f".{destination.name[:40]}.{secrets.token_hex(6)}.part"
-    fresh = destination.with_name(name)
+    fresh = destination.with_name(f".{destination.name[:40]}.{os.urandom(6).hex()}.part")
     with writing(destination.parent):
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

@@ -8,13 +8,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagewright.errors import LimitProblem
 from stagewright.model.tree import Difference
 from stagewright.trees.descent import Descent
-from stagewright.trees.problems import UnreadableFile, reason_of
+from stagewright.trees.problems import UnreadableFile, reason_of, shown
 from stagewright.trees.walk import PATH_LIMIT
+
+_ENTRY_WEIGHT = 512
+_WEIGHT_LIMIT = 1 << 30
+"""Bytes of memory that a snapshot may take, some two million entries: a script can make files faster than we can look."""
 
 State = tuple[int, int, int, int, int, int]
 """Mode with type, size, mtime and ctime in nanoseconds, device, inode. ctime cannot be set back by a script."""
+
+
+@dataclass(eq=False)
+class TooManyFiles(LimitProblem):
+    """More files than anybody could look through; the script that made them is at fault."""
+
+    root: Path
+
+    def brief(self) -> str:
+        return f"{shown(self.root)} holds too many files to look through."
+
+    def hint(self) -> str:
+        return "A script may be making files in a loop."
 
 
 @dataclass(frozen=True)
@@ -28,31 +46,63 @@ class Snapshot:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """The state of everything below ``root``; empty where there is no such directory. Raises UnreadableFile."""
-    states: dict[bytes, State] = {}
+    """The state of everything below ``root``; empty where there is no such directory.
+
+    Raises UnreadableFile, TooManyFiles.
+    """
+    look = _Look(root)
     try:
-        with Descent(root) as descent:
-            pending = [_states(descent, b"", states)]
-            prefixes = [b""]
-            while pending:
-                if not pending[-1]:
-                    pending.pop()
-                    prefixes.pop()
-                    if pending:
-                        descent.up()
-                    continue
-                name = pending[-1].pop()
-                prefix = b"%b%b/" % (prefixes[-1], name)
-                if len(prefix) > PATH_LIMIT:
-                    continue
-                descent.down(name)
-                prefixes.append(prefix)
-                pending.append(_states(descent, prefix, states))
+        look.through()
     except FileNotFoundError:
-        return Snapshot(states)
+        pass
     except OSError as error:
         raise UnreadableFile(root, reason_of(error)) from error
-    return Snapshot(states)
+    return Snapshot(look.states)
+
+
+class _Look:
+    """Goes through one tree."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._weight = 0
+        self.states: dict[bytes, State] = {}
+
+    def through(self) -> None:
+        with Descent(self._root) as descent:
+            levels = [self._note(descent.fd, b"")]
+            prefixes = [b""]
+            while levels:
+                if not levels[-1]:
+                    levels.pop()
+                    prefixes.pop()
+                    if levels:
+                        descent.up()
+                    continue
+                name = levels[-1].pop()
+                prefix = b"%b%b/" % (prefixes[-1], name)
+                if len(prefix) <= PATH_LIMIT:
+                    descent.down(name)
+                    levels.append(self._note(descent.fd, prefix))
+                    prefixes.append(prefix)
+
+    def _note(self, descriptor: int, prefix: bytes) -> list[bytes]:
+        """Note what lies in one directory; returns the names of its directories."""
+        directories = []
+        weight = len(prefix) + _ENTRY_WEIGHT
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                name = os.fsencode(entry.name)
+                self.states[prefix + name] = (
+                    status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino,
+                )  # fmt: skip
+                if stat.S_ISDIR(status.st_mode):
+                    directories.append(name)
+                self._weight += weight
+                if self._weight > _WEIGHT_LIMIT:
+                    raise TooManyFiles(self._root)
+        return directories
 
 
 def difference(before: Snapshot, after: Snapshot) -> Difference:
@@ -81,18 +131,3 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
 def _same_directory(old: State, new: State) -> bool:
     """Whether both are directories of one mode: their times and sizes change with what they hold."""
     return stat.S_ISDIR(new[0]) and old[0] == new[0]
-
-
-def _states(descent: Descent, prefix: bytes, states: dict[bytes, State]) -> list[bytes]:
-    """Record what lies in the directory at hand; returns the names of its directories."""
-    directories = []
-    with os.scandir(descent.fd) as entries:
-        for entry in entries:
-            status = entry.stat(follow_symlinks=False)
-            name = os.fsencode(entry.name)
-            states[prefix + name] = (
-                status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino,
-            )  # fmt: skip
-            if stat.S_ISDIR(status.st_mode):
-                directories.append(name)
-    return directories

@@ -232,6 +232,9 @@ def _number(raw: bytes, what: str) -> int:
         if number > 1 << 62:
             raise Damaged(f"a header has an impossible {what}")
         return number
+    digits = raw.strip(b" \0")
+    if digits.isdigit() and b"8" not in digits and b"9" not in digits:
+        return int(digits, 8)
     match = _OCTAL.fullmatch(raw)
     if match is None:
         raise Damaged(f"a header has a malformed {what}")

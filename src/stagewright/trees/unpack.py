@@ -108,7 +108,7 @@ class _Placement:
     def __call__(self, entry: Entry, content: Content) -> bool:
         """Returns whether the content was taken."""
         gate, tree = self._gate, self._tree
-        gate.admit(entry.name, entry.size)
+        gate.admit(entry.name, entry.size, entry.target)
         path = gate.path(entry.name, self._strip)
         if not path:
             if entry.kind is not EntryKind.DIRECTORY and not self._strip:

@@ -19,8 +19,9 @@ from itertools import pairwise
 
 from isal import isal_zlib
 
+from stagewright.model.quantities import show_size
 from stagewright.trees.damage import ISAL_ERROR, Damaged, Forbidden
-from stagewright.trees.entries import TARGET_LIMIT, Entry, EntryKind, Gate
+from stagewright.trees.entries import NAMES_LIMIT, TARGET_LIMIT, Entry, EntryKind, Gate
 
 FILE_MODE = 0o744
 """Of files whose zip says no mode: what Cloud Foundry gives them, so that scripts zipped on Windows can run."""
@@ -88,18 +89,10 @@ def zip_members(descriptor: int, gate: Gate) -> list[tuple[Member, int]]:
     Raises Damaged, ArchiveTooLarge.
     """
     directory = _find_directory(descriptor)
-    members = []
-    with open(descriptor, "rb", closefd=False) as reader:
-        reader.seek(directory.start)
-        left = directory.size
-        while left > 0:
-            member, length = _read_member(reader, directory.shift)
-            members.append(member)
-            left -= length
-            if len(members) > gate.bounds.entries:
-                gate.too_large(f"{gate.bounds.entries:,} entries", member.name)
-    if left or len(members) != directory.count:
-        raise Damaged("its directory does not hold what it counts")
+    try:
+        members = _list(descriptor, directory, gate)
+    except OSError as error:
+        raise Damaged(f"it cannot be read ({error.strerror})") from error
     offsets = sorted(member.offset for member in members)
     following = dict(pairwise([*offsets, directory.start]))
     if len(following) != len(members):
@@ -174,6 +167,26 @@ def _find_directory64(descriptor: int, locator: bytes, end: int) -> tuple[int, i
     if mark != b"PK\x06\x06":
         raise Damaged("its zip64 end is not where its locator says")
     return at, disk, start_disk, here, count, size, offset
+
+
+def _list(descriptor: int, directory: _Directory, gate: Gate) -> list[Member]:
+    members = []
+    names = 0
+    with open(descriptor, "rb", closefd=False) as reader:
+        reader.seek(directory.start)
+        left = directory.size
+        while left > 0:
+            member, length = _read_member(reader, directory.shift)
+            members.append(member)
+            left -= length
+            names += len(member.name)
+            if len(members) > gate.bounds.entries:
+                gate.too_large(f"{gate.bounds.entries:,} entries", member.name)
+            if names > NAMES_LIMIT:
+                gate.too_large(f"{show_size(NAMES_LIMIT)} of names", member.name)
+    if left or len(members) != directory.count:
+        raise Damaged("its directory does not hold what it counts")
+    return members
 
 
 def _read_member(reader: io.BufferedReader, shift: int) -> tuple[Member, int]:
