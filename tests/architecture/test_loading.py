@@ -65,6 +65,19 @@ def test_stage_loads_only_the_libraries_that_it_needs() -> None:
     assert foreign <= THIRD_PARTY_OF_STAGE, foreign - THIRD_PARTY_OF_STAGE
 
 
+def test_the_command_itself_loads_none_of_them_on_its_way() -> None:
+    """Imports inside of functions count, too: typer 0.29 loaded pydantic where it parsed the arguments."""
+    command = (
+        "sys.argv[1:] = ['stage', '/does/not/exist', '--name', 'app', '--json']\n"
+        "from stagewright.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 2, end.code\n"
+    )
+    loaded = loaded_by(command)
+    assert "stagewright" in loaded
+    assert not loaded & (NEVER | {"rich"})
+
+
 def test_a_pipe_does_not_pay_for_the_terminal() -> None:
     assert "rich" not in loaded_by(STAGE)
 
