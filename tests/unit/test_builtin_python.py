@@ -293,8 +293,9 @@ def test_pips_settings_reach_uv_unless_uv_has_its_own(tmp_path: Path) -> None:
 
 
 def test_uv_copies_never_downloads_interpreters_by_itself_and_keeps_the_apps_compiler_flags(tmp_path: Path) -> None:
-    settings = uv.settings({"CFLAGS": "-O3", "HOME": str(tmp_path)}, tmp_path)
-    assert (settings["CFLAGS"], settings["CXXFLAGS"]) == ("-O3 -g0", "-g0")
+    settings = uv.settings({"CFLAGS": "-O3", "CPPFLAGS": "-DX", "HOME": str(tmp_path)}, tmp_path)
+    assert (settings["CFLAGS"], settings["CPPFLAGS"]) == ("-O3", "-DX -g0")
+    assert "CFLAGS" not in uv.settings({"HOME": str(tmp_path)}, tmp_path), "it would replace the interpreter's own"
     assert settings["UV_LINK_MODE"] == "copy"
     assert settings["UV_PYTHON_DOWNLOADS"] == "never"
 

@@ -17,8 +17,8 @@ from python_buildpack.requirements import Prepared
 from python_buildpack.uv import Uv, has_index
 
 LOCAL_BUILDS = ("sdists-v*/path", "sdists-v*/editable")
-"""Where uv keeps what it built from directories, by path and time of a few files. The app of the next staging lies at the same
-path with the same times and another content, so nothing of it may be kept."""
+"""Where uv keeps what it built from directories, by path and by the change time of a few files. The next staging's app lies at
+the same path: what is kept could only be wrong or useless."""
 
 CACHE_LIMIT = 2 << 30
 """Bytes of downloaded packages beyond which the cache begins anew."""

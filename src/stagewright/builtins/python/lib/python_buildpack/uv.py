@@ -99,11 +99,11 @@ PIP_OPTIONS = (
 def settings(environment: Mapping[str, str], packages: Path) -> dict[str, str]:
     """The environment of uv: the script's, pip's indices where uv has none of its own, and what makes results relocatable.
 
-    Debug information of extension modules would hold uv's random build directories, hence ``-g0``.
+    Debug information of extension modules would hold uv's random build directories, hence ``-g0``: among the preprocessor's
+    flags, which are added to the interpreter's own, while setuptools takes CFLAGS in their stead (and so would lose ``-O2``).
     """
     result = {**environment, **pip_settings(environment)}
-    for name in ("CFLAGS", "CXXFLAGS"):
-        result[name] = f"{result.get(name, '')} -g0".strip()
+    result["CPPFLAGS"] = f"{result.get('CPPFLAGS', '')} -g0".strip()
     return {
         **result,
         "UV_CACHE_DIR": str(packages),
