@@ -144,7 +144,7 @@ def test_a_pipfile_with_and_without_its_lock(
 ) -> None:
     app_dir = copied("python-pipfile", tmp_path)
     droplet, ended = stage(app_dir)
-    assert "There is no Pipfile.lock" in ended.script_lines()
+    assert "There is no lock file that is read here" in ended.script_lines()
     assert "waitress-serve --listen=0.0.0.0:$PORT wsgi:application" in ended.script_lines()
     with running(droplet) as app:
         assert app.get("/").text == "hello from Bottle"

@@ -97,6 +97,12 @@ def test_the_line_to_blame(tmp_path: Path, said: str, number: int) -> None:
     assert str(line) == f"requirements.txt line {number}: {text.splitlines()[number - 1]}"
 
 
+def test_packages_without_a_version_are_named(tmp_path: Path) -> None:
+    text = "flask\ngunicorn>=20\nwerkzeug==3.0.0\nx @ https://host/x-1.whl\n-r more.txt\n# rest\n./local\n"
+    found = prepared(tmp_path, requirements=text, more="Jinja2\n")
+    assert requirements.without_version(found) == ["flask", "gunicorn", "jinja2"]
+
+
 def test_nobody_is_blamed_for_what_no_line_causes(tmp_path: Path) -> None:
     found = prepared(tmp_path, requirements="flask\n")
     assert requirements.blame("error: Failed to fetch: https://host/simple/x: dns error", found) is None

@@ -66,7 +66,12 @@ class Installation:
         self._install(requirements.generated("uv.lock", lines, self._scratch))
 
     def _requirements(self) -> None:
-        self._install(requirements.prepare(self._project.root, "requirements.txt", self._scratch))
+        prepared = requirements.prepare(self._project.root, "requirements.txt", self._scratch)
+        loose = requirements.without_version(prepared)
+        if loose:
+            shown = ", ".join(loose[:5]) + (" …" if len(loose) > 5 else "")
+            buildpack.warn(f"No exact version is asked for, so the newest that fits is taken now: {shown}")
+        self._install(prepared)
 
     def _pipfile_lock(self) -> None:
         lock = read_json(self._project.root / "Pipfile.lock")
@@ -74,7 +79,6 @@ class Installation:
         self._install_pipfile("Pipfile.lock", pipfile.lock_requirements(lock), sources)
 
     def _pipfile(self) -> None:
-        buildpack.warn("There is no Pipfile.lock, so versions are chosen now. Run `pipenv lock` to pin them.")
         content = read_toml(self._project.root / "Pipfile")
         self._install_pipfile("Pipfile", pipfile.pipfile_requirements(content), content.get("source", []))
 

@@ -189,6 +189,12 @@ def _by_path(output: str, prepared: Prepared) -> Line | None:
     return next((line for name in names for line in prepared.lines if name and name in line.text), None)
 
 
+def without_version(prepared: Prepared) -> list[str]:
+    """The names of packages whose line does not say which version, in the order of the lines."""
+    pinned = ("==", "@", ".whl", ".tar.gz", ".zip")
+    return [name for name, line in _named(prepared) if not any(sign in line.text for sign in pinned)]
+
+
 def _named(prepared: Prepared) -> Iterator[tuple[str, Line]]:
     for line in prepared.lines:
         found = NAME.match(line.text)

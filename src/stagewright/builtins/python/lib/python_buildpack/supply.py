@@ -20,6 +20,11 @@ unset PYTHONHOME
 NOTICEABLE = 100_000
 """Bytes in the cache of packages from which on its reuse is said; an empty one holds a few of uv's own."""
 
+NOT_READ = {
+    "poetry.lock": "poetry.lock is not read: versions are chosen now from what pyproject.toml allows.\n"
+    "Pin them with `poetry export --output requirements.txt`."
+}
+
 
 def supply(staging: buildpack.Staging) -> None:
     project = read_project(staging.build)
@@ -40,7 +45,9 @@ def supply(staging: buildpack.Staging) -> None:
 def _say(project: Project, cache: Cache) -> None:
     buildpack.step(f"Installing the packages of {project.kind.value}")
     for name in project.ignored:
-        buildpack.warn(f"{name} is not read, since there is {project.kind.value}.")
+        buildpack.warn(NOT_READ.get(name, f"{name} is not read, since there is {project.kind.value}."))
+    if project.kind in (Kind.PIPFILE, Kind.PYPROJECT, Kind.SETUP):
+        buildpack.warn("There is no lock file that is read here, so versions are chosen now, and others the next time.")
     if project.kind is Kind.REQUIREMENTS and "build-system" in project.pyproject:
         buildpack.detail("The app itself is not installed: requirements.txt does not name it")
     held = installation.size_of(cache.directory_for("packages"))
