@@ -15,7 +15,7 @@ from pathlib import Path
 from stagewright.model.containers import Cause, Command
 from stagewright.sandbox import choose
 from tests.sandbox_root import root_filesystem
-from tests.sandboxes import ENVIRONMENT, HOME, Workplace
+from tests.sandboxes import ENVIRONMENT, HOME, Workplace, Written
 
 
 def main(kind: str, state: str, work: str, how: str, grace: str, *argv: str) -> int:
@@ -23,11 +23,11 @@ def main(kind: str, state: str, work: str, how: str, grace: str, *argv: str) -> 
     place = Workplace(Path(work), root_filesystem(), sandbox.owner)
     with sandbox.open(place.spec()) as session:
         signal.signal(signal.SIGTERM, lambda *_: session.stop(Cause.CANCELLED, float(grace)))
-        signal.signal(signal.SIGINT, lambda *_: session.stop(Cause.CANCELLED, float(grace)))
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the program's
         command = Command(argv, session.path_of(HOME), ENVIRONMENT)
         if how == "attach":
             return session.attach(command)
-        return session.run(command, lambda stream, chunk: None).code
+        return session.run(command, Written()).code
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from stagewright.ports.sandbox import Sandbox, Session
 from stagewright.sandbox import Rootful, Rootless
 
 IS_ROOT = os.geteuid() == 0
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 CALL = """
 import ctypes, errno, sys
@@ -295,3 +297,30 @@ class TestRootless(Hostile):
 @pytest.mark.skipif(not IS_ROOT, reason="the class above was tried directly")
 def test_rootless_as_another_user() -> None:
     run_as_another_user(f"{__file__}::TestRootless")
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
+@pytest.mark.parametrize("idmapped", [True, False])
+def test_what_is_mounted_without_programs_stays_so(tmp_path: Path, idmapped: bool) -> None:
+    """A build on such a file system starts; the kernel lets nobody in a user namespace take the flag away."""
+    work = workplace(tmp_path / "work", root_filesystem(), Rootful.owner)
+    program = (
+        "import os, sys; from pathlib import Path; from stagewright.sandbox import Rootful\n"
+        "from tests.sandboxes import *; from tests.sandbox_root import root_filesystem\n"
+        "sandbox = Rootful(None, Path(sys.argv[1]), idmapped=bool(int(sys.argv[3])))\n"
+        "work = Workplace(Path(sys.argv[2]), root_filesystem(), sandbox.owner)\n"
+        "os.chown(work.home, 2000, 2000)\n"
+        "with sandbox.open(work.spec()) as session:\n"
+        "    print(bash(session, 'echo exit 9 > x; chmod 755 x; ./x').exit.code)\n"
+    )
+    mount = 'mount -t tmpfs -o noexec,mode=700 tmpfs "$3/home" && exec "$0" -c "$1" "$2" "$3" "$4"'
+    call = [sys.executable, program, str(tmp_path / "state"), str(work.at), str(int(idmapped))]
+    ended = subprocess.run(
+        ["unshare", "--mount", "/bin/sh", "-c", mount, *call],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout == "126\n", ended.stderr
