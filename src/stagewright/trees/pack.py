@@ -8,9 +8,7 @@ how it is kept.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -19,9 +17,9 @@ from stagewright.model.digest import Digest
 from stagewright.model.layout import VCAP_ID
 from stagewright.model.tree import Owner
 from stagewright.ports.progress import Progress, silent
+from stagewright.trees.appearing import appearing
 from stagewright.trees.conveyor import Conveyor, DigestSink, GzipSink, PlainSink
 from stagewright.trees.placing import Placed, in_order
-from stagewright.trees.problems import writing
 from stagewright.trees.tar_writer import Ownership, TarWriter
 
 VCAP = Owner(VCAP_ID, VCAP_ID)
@@ -69,7 +67,7 @@ def pack(
     """
     ordered = in_order(placed, parents=parents)
     written: type[PlainSink | GzipSink] = GzipSink if compression is Compression.GZIP else PlainSink
-    with _appearing(destination) as descriptor:
+    with appearing(destination) as descriptor:
         sink = written(descriptor, destination.parent)
         with Conveyor(sink, progress) as conveyor:
             writer = TarWriter(conveyor, Ownership(owner, keep_owner), b"./" if prefix_dot else b"")
@@ -91,22 +89,3 @@ def tree_digest(root: Path, *, keep_owner: bool = False) -> Digest:
         writer.write_all([Placed(root, PurePosixPath())])
         writer.close()
     return sink.diff_id
-
-
-@contextmanager
-def _appearing(destination: Path) -> Iterator[int]:
-    """A new file beside ``destination`` that takes its name when all went well and is removed when not."""
-    fresh = destination.with_name(f".{destination.name[:40]}.{os.urandom(6).hex()}.part")
-    with writing(destination.parent):
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    try:
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-        with writing(destination.parent):
-            fresh.replace(destination)
-    except BaseException:
-        with suppress(OSError):
-            fresh.unlink()
-        raise

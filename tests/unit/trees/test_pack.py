@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import signal
 import socket
 import tarfile
 from collections.abc import Callable
@@ -298,6 +299,33 @@ def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         pack([Placed(tmp_path / "tree", TOP)], tmp_path / "out.tgz", progress=interrupted)
     assert leftovers(tmp_path, "tree") == []
+
+
+def test_kill_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(os.urandom(1 << 20) * 9)
+
+    def killed(done: int, total: int | None) -> None:
+        if done > 5 * MIB:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        pack([Placed(tmp_path / "tree", TOP)], tmp_path / "out.tgz", progress=killed)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert leftovers(tmp_path, "tree") == []
+
+
+def test_where_every_file_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old kernels and some file systems read O_TMPFILE as O_DIRECTORY alone."""
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)
+    (tmp_path / "tree").mkdir()
+    packed = pack([Placed(None, PurePosixPath("f"), content=b"small")], tmp_path / "out.tgz")
+    with pytest.raises(UnreadableFile):
+        pack([Placed(tmp_path / "missing", PurePosixPath("x"))], tmp_path / "out.tgz")
+    assert names(packed.path) == ["f"]
+    assert leftovers(tmp_path, "tree") == ["out.tgz"]
 
 
 def test_progress_ends_at_the_length_of_the_tar(tmp_path: Path) -> None:

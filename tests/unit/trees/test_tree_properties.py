@@ -36,7 +36,7 @@ from stagewright.trees.tar_header import DIRECTORY, END, FILE, HARD_LINK, LINK, 
 TOP = PurePosixPath()
 SMALL = Bounds(entries=200, bytes=1 << 20, ratio=200, ratio_from=1 << 20, name_bytes=600, depth=12)
 
-thorough = settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 odd_parts = st.binary(min_size=1, max_size=40).filter(
     lambda part: b"/" not in part and b"\0" not in part and part not in (b".", b"..")
@@ -193,7 +193,7 @@ def bring(root: Path, content: bytes, links: LinkPolicy) -> None:
                 assert path.resolve().is_relative_to(root / "in")
 
 
-@settings(thorough, max_examples=200)
+@settings(thorough, max_examples=150)
 @given(hostile_tars, st.sampled_from(list(LinkPolicy)))
 def test_no_tar_reaches_outside(content: bytes, links: LinkPolicy) -> None:
     with place() as root:
@@ -242,7 +242,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", ["tar", "tgz", "zip"])
-@settings(thorough, max_examples=150)
+@settings(thorough, max_examples=100)
 @given(data=st.data())
 def test_a_damaged_archive_is_a_problem_or_still_right(
     kind: str, samples: dict[str, bytes], data: st.DataObject
