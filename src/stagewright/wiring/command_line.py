@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from stagewright.buildpacks import BuildpackStore, Catalogue
-from stagewright.model.findings import Finding
+from stagewright.model.containers import Limits
+from stagewright.model.findings import Finding, Severity
 from stagewright.model.settings import Settings
 from stagewright.sandbox import choose
 from stagewright.services.platform import Platform
@@ -31,8 +32,22 @@ def open_platform(settings: Settings, sandbox: str = "auto") -> Platform:
 
 
 def findings(settings: Settings) -> tuple[Finding, ...]:
-    """What this machine lacks, for ``stagewright doctor``."""
+    """What this machine lacks, and which limits it cannot hold, for ``stagewright doctor``."""
     from stagewright.sandbox.diagnosis import findings as sandbox_findings
     from stagewright.stacks.machine import findings as stack_findings
 
-    return (*sandbox_findings(settings.runtime, settings.state / "sandbox"), *stack_findings(settings))
+    state = settings.state / "sandbox"
+    found = (*sandbox_findings(settings.runtime, state), *stack_findings(settings))
+    if any(finding.severity is Severity.MISSING for finding in found):
+        return found  # a sandbox that cannot run holds no limits, and says so less clearly
+    return (*found, _limits(settings))
+
+
+def _limits(settings: Settings) -> Finding:
+    """Which limits of a build will not be enforced, by the sandbox that ``auto`` chooses here."""
+    sandbox = choose("auto", runtime=settings.runtime, state=settings.state / "sandbox")
+    missing = sandbox.unenforced(Limits(cpus=1.0))
+    if not missing:
+        return Finding("limits", Severity.GOOD, f"the {sandbox.name} sandbox holds memory, pids, cpus, disk and time.")
+    says = f"the {sandbox.name} sandbox will not hold: {', '.join(missing)}."
+    return Finding("limits", Severity.WEAK, says, "run stagewright as root, or where a control group is delegated")
