@@ -10,8 +10,10 @@ from pathlib import Path
 
 from stagewright.buildpacks.catalogue import Catalogue
 from stagewright.buildpacks.dialects import dialect_of, scripts_of
+from stagewright.buildpacks.known import SETTLED_AFTER, KnownSources, look_at
 from stagewright.errors import BuildpackProblem
 from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef
+from stagewright.model.digest import Digest
 from stagewright.model.tree import Bounds
 from stagewright.trees import LinkPolicy, copy_tree, remove_tree, tree_digest
 
@@ -36,11 +38,15 @@ class MalformedBuildpack(BuildpackProblem):
 
 @dataclass(frozen=True)
 class BuildpackStore:
-    """``directory`` holds one directory per content digest. Safe for several processes: an entry appears by one rename."""
+    """``directory`` holds one directory per content digest, and ``.known`` what was copied from where.
+
+    Safe for several processes: an entry appears by one rename.
+    """
 
     directory: Path
     catalogue: Catalogue
     bounds: Bounds
+    settled_after: float = SETTLED_AFTER
 
     def obtain(self, ref: BuildpackRef) -> Buildpack:
         """The buildpack that ``ref`` names, copied here if its content is new. Raises MalformedBuildpack and what
@@ -49,15 +55,28 @@ class BuildpackStore:
         if not (source / "bin").is_dir():
             raise MalformedBuildpack(str(ref), "it has no directory 'bin'")
         self.directory.mkdir(parents=True, exist_ok=True)
+        builtin = isinstance(ref, BuiltinRef)
+        known = KnownSources(self.directory / ".known", self.settled_after)
+        look = look_at(source, _ignored, (builtin, self.bounds))
+        digest = known.recall(source, look)
+        if digest is None or not self._kept(digest).is_dir():
+            digest = self._copied(source, builtin)
+            if look_at(source, _ignored, (builtin, self.bounds)) == look:
+                known.remember(source, look, digest)
+        return _buildpack(ref, source, self._kept(digest), digest)
+
+    def _kept(self, digest: Digest) -> Path:
+        return self.directory / digest.hex
+
+    def _copied(self, source: Path, builtin: bool) -> Digest:
         incoming = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self.directory))
         try:
-            return self._keep(ref, source, incoming)
+            return self._keep(source, incoming, builtin)
         finally:
             remove_tree(incoming)
 
-    def _keep(self, ref: BuildpackRef, source: Path, incoming: Path) -> Buildpack:
+    def _keep(self, source: Path, incoming: Path, builtin: bool) -> Digest:
         bits = incoming / "bits"
-        builtin = isinstance(ref, BuiltinRef)
         # A built-in may link to what it shares with its neighbours; anybody else's link must stay inside.
         links = LinkPolicy.KEEP if builtin else LinkPolicy.INSIDE
         bits.mkdir()
@@ -66,25 +85,29 @@ class BuildpackStore:
             _make_whole(bits, source)
         _readable_by_all(bits)
         digest = tree_digest(bits)
-        kept = self.directory / digest.hex
+        kept = self._kept(digest)
         if not kept.is_dir():
             try:
                 bits.rename(kept)
             except OSError:
                 if not kept.is_dir():
                     raise
-        scripts = scripts_of(kept)
-        if not scripts:
-            raise MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
-        return Buildpack(
-            key=str(ref),
-            name=source.name,
-            version=_version(kept),
-            digest=digest,
-            root=kept,
-            dialect=dialect_of(kept, scripts),
-            scripts=scripts,
-        )
+        return digest
+
+
+def _buildpack(ref: BuildpackRef, source: Path, kept: Path, digest: Digest) -> Buildpack:
+    scripts = scripts_of(kept)
+    if not scripts:
+        raise MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
+    return Buildpack(
+        key=str(ref),
+        name=source.name,
+        version=_version(kept),
+        digest=digest,
+        root=kept,
+        dialect=dialect_of(kept, scripts),
+        scripts=scripts,
+    )
 
 
 def _ignored(path: str, is_directory: bool) -> bool:
