@@ -152,6 +152,11 @@ class TestRecords:
         assert DiskRecords(tmp_path / "another").installation_key() != key
         assert (tmp_path / "records" / "installation.key").stat().st_mode & 0o077 == 0
 
+    def test_a_key_that_was_cut_off_is_made_anew(self, tmp_path: Path, records: Records) -> None:
+        records.installation_key()
+        (tmp_path / "records" / "installation.key").write_bytes(b"short")
+        assert len(records.installation_key()) == 32
+
     def test_a_damaged_record_is_as_good_as_none(self, tmp_path: Path, records: Records) -> None:
         key = Digest.of(b"key")
         records.remember(key, {"a": 1})

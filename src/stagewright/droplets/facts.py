@@ -16,6 +16,7 @@ from stagewright.model.build import Droplet, UsedBuildpack
 from stagewright.model.digest import Digest
 from stagewright.model.names import AppName, StackName
 from stagewright.model.process import Process, Processes, Sidecar
+from stagewright.trees.problems import writing
 
 SCHEMA = "stagewright.droplet.v1"
 
@@ -66,8 +67,9 @@ def write_facts(droplet: Droplet) -> None:
     """Write the facts beside the droplet, by a rename."""
     path = facts_path(droplet.path)
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(facts_document(droplet), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
+    with writing(path.parent):
+        part.write_text(json.dumps(facts_document(droplet), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        part.replace(path)
 
 
 def read_facts(droplet: Path) -> Droplet | None:

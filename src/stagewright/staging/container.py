@@ -10,6 +10,7 @@ from stagewright.model.containers import ContainerSpec, Mount, Network
 from stagewright.model.layout import Layout
 from stagewright.model.settings import Trust
 from stagewright.ports.keeping import Workspace
+from stagewright.trees.problems import writing
 
 _TRUST = PurePosixPath("/trust")
 
@@ -43,6 +44,11 @@ def trust_mounts(trust: Trust, directory: Path, run_root: Path | None) -> tuple[
     With ``run_root``, the package list of the root that the app will run on is there too: a build root holds libraries that the
     run root lacks, so a buildpack that installs Debian packages must ask the latter.
     """
+    with writing(directory):
+        return _trust_mounts(trust, directory, run_root)
+
+
+def _trust_mounts(trust: Trust, directory: Path, run_root: Path | None) -> tuple[Mount, ...]:
     directory.mkdir(parents=True, exist_ok=True)
     mounts = []
     for number, (target, content) in enumerate(sorted(trust.files.items())):

@@ -14,6 +14,7 @@ from stagewright.model.names import AppName
 from stagewright.model.tree import Owner
 from stagewright.ports.keeping import CacheEntry, CacheSlot
 from stagewright.trees import chown_tree, disk_use, remove_tree
+from stagewright.trees.problems import writing
 
 _TREE = "tree"
 
@@ -44,6 +45,10 @@ class DiskCaches:
 
     def give_back(self, slot: CacheSlot, tree: Path) -> None:
         """Keep ``tree`` for the next build, by one rename. The tree is gone from where it was."""
+        with writing(self.directory):
+            self._replace(slot, tree)
+
+    def _replace(self, slot: CacheSlot, tree: Path) -> None:
         place = self._place(slot)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         document = {"app": str(slot.app), "stack": str(slot.stack), "apart": slot.apart}

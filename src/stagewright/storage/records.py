@@ -12,6 +12,7 @@ from typing import Any
 
 from stagewright.model.digest import Digest
 from stagewright.model.names import BuildId
+from stagewright.trees.problems import writing
 
 _KEPT = 200
 """Builds whose records are kept; the oldest go first."""
@@ -26,7 +27,6 @@ class DiskRecords:
     def save(self, build: BuildId, document: Mapping[str, object]) -> None:
         """Keep the record of a build, in place of an earlier one of the same build."""
         builds = self.directory / "builds"
-        builds.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not (builds / f"{build}.json").exists()
         _write(builds / f"{build}.json", document)
         if fresh:
@@ -34,7 +34,6 @@ class DiskRecords:
 
     def remember(self, key: Digest, document: Mapping[str, object]) -> None:
         results = self.directory / "results"
-        results.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(results / f"{key.hex}.json", document)
         _keep_newest(results, _KEPT)
 
@@ -53,8 +52,14 @@ class DiskRecords:
             key = path.read_bytes()
             if len(key) == 32:
                 return key
+            path.unlink()  # cut off while it was written; a new key only makes earlier results not be found
         except FileNotFoundError:
             pass
+        with writing(self.directory):
+            self._make_key(path)
+        return path.read_bytes()
+
+    def _make_key(self, path: Path) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -67,13 +72,14 @@ class DiskRecords:
             pass
         finally:
             part.unlink()
-        return path.read_bytes()
 
 
 def _write(path: Path, document: Mapping[str, object]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    part.replace(path)
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        part.write_text(json.dumps(document, indent=1), encoding="utf-8")
+        part.replace(path)
 
 
 def _keep_newest(directory: Path, count: int) -> None:

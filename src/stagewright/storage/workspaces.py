@@ -11,6 +11,7 @@ from stagewright.model.names import BuildId
 from stagewright.ports.keeping import Workspace
 from stagewright.storage.locking import HeldLock
 from stagewright.trees import remove_tree
+from stagewright.trees.problems import writing
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,17 @@ class DiskWorkspaces:
     @contextmanager
     def open(self, build: BuildId) -> Iterator[Workspace]:
         """An empty working place with app, deps, profile.d and tmp in it; removed at the end."""
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with writing(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock_path = self.directory / f"{build}.lock"
         lock = HeldLock.attempt(lock_path)
         if lock is None:
             raise RuntimeError(f"two builds are named {build}")
         workspace = Workspace(self.directory / str(build))
         try:
-            for path in (workspace.app, workspace.deps, workspace.profile_d, workspace.tmp, workspace.scratch):
-                path.mkdir(parents=True)
+            with writing(self.directory):
+                for path in (workspace.app, workspace.deps, workspace.profile_d, workspace.tmp, workspace.scratch):
+                    path.mkdir(parents=True)
             yield workspace
         finally:
             remove_tree(workspace.root)
