@@ -35,6 +35,8 @@ class Place:
     """The mounted hierarchies in which the runtime makes a group."""
     controllers: Mapping[str, Path] = field(default_factory=dict)
     """The hierarchy of each controller whose limits hold."""
+    hybrid: bool = False
+    """Version 1 with version 2 beside it, as systemd mounts them: there are runtimes that refuse it."""
 
     def group(self, name: str) -> Group:
         relative = (self.parent / name).relative_to("/")
@@ -119,7 +121,8 @@ def find_place(mounts: Path = _MOUNTS) -> Place | None:
     legacy = [(path, options) for path, kind, options in hierarchies if kind == "cgroup"]
     if legacy:
         controllers = {name: path for path, options in legacy for name in options if name in _CONTROLLERS}
-        return Place(1, PurePosixPath("/"), tuple(path for path, _ in legacy) + tuple(unified), controllers)
+        roots = (*(path for path, _ in legacy), *unified)
+        return Place(1, PurePosixPath("/"), roots, controllers, hybrid=bool(unified))
     if unified:
         return Place(2, PurePosixPath("/"), (unified[0],), _unified_controllers(unified[0], unified[0]))
     return None

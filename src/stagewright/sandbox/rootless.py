@@ -50,7 +50,7 @@ class Rootless:
 
     @contextmanager
     def open(self, spec: ContainerSpec) -> Iterator[Session]:
-        _require(spec.root)
+        _require_programs(spec)
         runtime = find_runtime(self._runtime, self._records.runtime_state)
         means = Means(runtime, self._records, _place(), None, read_seccomp(user_namespaces=True))
         with ExitStack() as held:
@@ -93,7 +93,8 @@ def _can_count_processes() -> bool:
     return os.geteuid() != 0 and version is not None and (int(version[1]), int(version[2])) >= _COUNTS_PROCESSES
 
 
-def _require(root: Path) -> None:
+def _require_programs(spec: ContainerSpec) -> None:
     for program in (_UNSHARE, _SETPRIV):
-        if not os.path.lexists(root / program.relative_to("/")):
-            raise RootLacksProgram(root, program)
+        mounted = any(program.is_relative_to(mount.target) for mount in spec.mounts)
+        if not mounted and not os.path.lexists(spec.root / program.relative_to("/")):
+            raise RootLacksProgram(spec.root, program)
