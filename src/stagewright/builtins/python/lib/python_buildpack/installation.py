@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -156,5 +157,13 @@ def trim_packages(packages: Path) -> None:
 
 
 def size_of(directory: Path) -> int:
-    """Bytes of the regular files below a directory."""
-    return sum(file.lstat().st_size for file in directory.rglob("*") if file.is_file() and not file.is_symlink())
+    """Bytes of the files below a directory, links not followed."""
+    size, left = 0, [os.fspath(directory)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+                else:
+                    size += entry.stat(follow_symlinks=False).st_size
+    return size
