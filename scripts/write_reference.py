@@ -167,8 +167,9 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "progressed": {
         "what": "the step that takes long",
-        "done": "bytes or entries so far",
-        "total": "of how many; null where nobody knows",
+        "done": "how far it is",
+        "total": "of how much; null where nobody knows",
+        "unit": "what is counted",
     },
     "noted": {"text": "a sentence"},
     "warned": {"text": "a sentence"},
