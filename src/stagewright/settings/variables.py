@@ -22,7 +22,7 @@ VARIABLES = (
         "STAGEWRIGHT_STATE",
         "an absolute path",
         "$XDG_STATE_HOME/stagewright, else ~/.local/state/stagewright",
-        "The directory of what must last: stacks, records, the installation's key.",
+        "The directory of what must last: stacks, droplets, records, the installation's key.",
     ),
     Variable(
         "STAGEWRIGHT_CACHE",
@@ -39,7 +39,7 @@ VARIABLES = (
     Variable(
         "STAGEWRIGHT_RUNTIME",
         "the name of a program or an absolute path",
-        "the first of runc and crun that works here",
+        "the first of runc and crun that is installed",
         "The OCI runtime that runs containers.",
     ),
     Variable(

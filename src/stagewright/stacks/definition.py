@@ -51,7 +51,7 @@ class UnknownDefinition(UsageProblem):
         return f"There is no built-in definition of a stack {self.name!r}; there are: {', '.join(self.known)}."
 
     def hint(self) -> str:
-        return "Give the path of a definition file, with a / in it, to make a stack of your own."
+        return "--definition FILE makes a stack of your own; 'stagewright stack show debian12 --definition' prints one."
 
 
 @dataclass(frozen=True)
