@@ -66,6 +66,7 @@ def child(kind: str, work: Workplace, state: Path) -> Iterator[Child]:
         for pid in processes_with(mark):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        choose(kind, runtime=None, state=state).sweep()
 
 
 class Killed:
@@ -99,19 +100,26 @@ class Killed:
         with child(self.kind, work, state) as held:
             held.kill()
             assert soon(lambda: not processes_with(held.mark), 1.0)
-        self.assert_nothing_left(sandbox, state)
+            self.assert_nothing_left(sandbox, state)
 
     def test_we_get_a_polite_signal(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
         with child(self.kind, work, state) as held:
             held.process.terminate()
             assert held.process.wait(10) == 137
             assert not processes_with(held.mark)
-        self.assert_nothing_left(sandbox, state, swept=0)
+            self.assert_nothing_left(sandbox, state, swept=0)
 
     def test_a_sweep_leaves_what_lives_alone(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
         with child(self.kind, work, state) as held:
             assert sandbox.sweep() == 0
             assert len(processes_with(held.mark, alone=True)) == 2
+
+    def test_started_by_somebody_who_ignores_their_children(self, work: Workplace, state: Path) -> None:
+        """An ignored SIGCHLD is inherited, and hides every exit status."""
+        call = [sys.executable, "-m", "tests.sandbox_child", self.kind, str(state), str(work.at), "hold", "0"]
+        ignoring = ["/bin/bash", "-c", 'trap \'\' CHLD; exec "$0" "$@"', *call]
+        ended = subprocess.run([*ignoring, "/bin/bash", "-c", "exit 7"], cwd=REPOSITORY, check=False)
+        assert ended.returncode == 7
 
     def test_after_a_kill_the_next_container_starts(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
         with child(self.kind, work, state) as held:
@@ -128,14 +136,14 @@ class KilledWithRuntime(Killed):
             held.kill(held.runtime())
             assert soon(lambda: not processes_with(held.mark), 1.0)
             assert list((state / "runtime").iterdir())
-        self.assert_nothing_left(sandbox, state, swept=1)
+            self.assert_nothing_left(sandbox, state, swept=1)
 
     def test_the_runtime_alone_is_killed(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
         with child(self.kind, work, state) as held:
             os.kill(held.runtime(), signal.SIGKILL)
             assert held.process.wait(10) == 137
             assert not processes_with(held.mark)
-        self.assert_nothing_left(sandbox, state, swept=0)
+            self.assert_nothing_left(sandbox, state, swept=0)
 
     def test_records_of_another_boot_or_nobody_are_swept(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
         with child(self.kind, work, state) as held:

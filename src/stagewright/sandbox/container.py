@@ -16,7 +16,7 @@ from typing import Self
 
 from stagewright.sandbox.cgroups import Group, remove_groups
 from stagewright.sandbox.oci_config import READY
-from stagewright.sandbox.problems import ContainerNotStarted
+from stagewright.sandbox.problems import ContainerNotStarted, writing_below
 from stagewright.sandbox.programs import ended_within
 from stagewright.sandbox.runtime import ENVIRONMENT, Runtime, last_words
 from stagewright.trees import remove_tree
@@ -78,16 +78,21 @@ class Container:
         In a session of its own, since Ctrl-C is not for it.
         """
         bundle = self.bundle
-        with bundle.complaints.open("wb") as complaints:
-            self._keeper = subprocess.Popen(
-                self.runtime.run(self.name, bundle.directory, bundle.pid_file, bundle.log),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                env=ENVIRONMENT,
-                pass_fds=tuple(inherited),
-                start_new_session=True,
-            )
+        with writing_below(bundle.directory):
+            complaints = bundle.complaints.open("wb")
+        with complaints:
+            try:
+                self._keeper = subprocess.Popen(
+                    self.runtime.run(self.name, bundle.directory, bundle.pid_file, bundle.log),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    env=ENVIRONMENT,
+                    pass_fds=tuple(inherited),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ContainerNotStarted(self.runtime.name, error.strerror or str(error)) from error
 
     def wait_until_up(self) -> None:
         """Raises ContainerNotStarted."""

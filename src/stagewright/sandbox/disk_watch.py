@@ -64,9 +64,11 @@ class DiskWatch:
             self._count()
 
     def _watch(self) -> None:
-        self._free = self._free_room()
-        self._start_size = self._size()
-        self._counted.set()
+        try:
+            self._free = self._free_room()
+            self._start_size = self._size()
+        finally:
+            self._counted.set()
         began = time.monotonic()
         rest = _LOOKS
         while not self._stopped.wait(_LOOKS):

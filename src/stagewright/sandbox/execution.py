@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from stagewright.sandbox import kernel
 from stagewright.sandbox.container import Container
 from stagewright.sandbox.problems import CommandNotStarted
 from stagewright.sandbox.programs import ended_within
@@ -35,7 +34,7 @@ class Ended:
 
 
 class DetachedCommand:
-    """A command that the runtime started and left. We adopt it, so its exit status comes from the kernel and from nobody else.
+    """A command that the runtime started and left. We adopted it, so its exit status comes from the kernel and nobody else.
 
     A runtime that waits for its command also waits until nobody holds the command's pipes; a daemon that the command
     left would hang it.
@@ -51,7 +50,6 @@ class DetachedCommand:
 
     def __enter__(self) -> Self:
         """Raises CommandNotStarted."""
-        kernel.adopt_orphans()
         self._pid_file.unlink(missing_ok=True)
         with _process_file(self._process) as file:
             starter = subprocess.Popen(

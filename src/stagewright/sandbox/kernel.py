@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from pathlib import Path
 
 _AT_FDCWD = -100
@@ -40,8 +41,17 @@ class _MountAttributes(ctypes.Structure):
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends, so that their exit status can be waited for (prctl(2))."""
-    libc = _libc()
-    _checked(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+    _checked(_libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+
+
+def hear_of_children() -> None:
+    """Stop ignoring SIGCHLD. Who ignores it gets no exit status of any child (wait(2)), and one can be started that way."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        # Not by signal.signal, which only the main thread may call. Python itself need not know: the default is to do nothing.
+        libc = _libc()
+        libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+        libc.signal.restype = ctypes.c_void_p
+        libc.signal(signal.SIGCHLD, None)
 
 
 def leave_mount_namespace() -> None:

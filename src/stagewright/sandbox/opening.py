@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,14 +12,15 @@ from typing import Any
 
 from stagewright.model.containers import ContainerSpec
 from stagewright.model.tree import Owner
-from stagewright.sandbox import seccomp
+from stagewright.sandbox import kernel, seccomp
 from stagewright.sandbox.cgroups import Place
 from stagewright.sandbox.container import Bundle, Container
 from stagewright.sandbox.mount_plan import MountPlan, make_points, plan_mounts
 from stagewright.sandbox.oci_config import Foundation, Identity, container_config
 from stagewright.sandbox.oversight import Oversight, oversee
+from stagewright.sandbox.problems import writing_below
 from stagewright.sandbox.runtime import Runtime
-from stagewright.sandbox.session import ContainerSession, Ways
+from stagewright.sandbox.session import ContainerSession, Ways, open_files_allowed
 from stagewright.sandbox.sweeping import KeptRecord, Record, Records, process_with
 from stagewright.trees import remove_tree
 
@@ -57,10 +57,11 @@ class Prepared:
             seccomp=self.means.seccomp,
             cgroup=group.path if group is not None else None,
             resources=place.resources(self.spec.limits) if place is not None else {},
-            open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            open_files=open_files_allowed(),
         )
         config = container_config(self.spec, self.plan, identity, foundation)
-        self.container.bundle.config.write_text(json.dumps(config))
+        with writing_below(self.spec.scratch):
+            self.container.bundle.config.write_text(json.dumps(config))
 
     def session(self, ways: Ways) -> ContainerSession:
         """Of the container, once it was launched. Raises ContainerNotStarted."""
@@ -71,13 +72,15 @@ class Prepared:
 
 def prepare(held: ExitStack, spec: ContainerSpec, means: Means) -> Prepared:
     """Everything but the start; ``held`` takes it all back. Raises PlatformProblem."""
+    kernel.adopt_orphans()
     plan = plan_mounts(spec)
     make_points(plan, means.owner)
     oversight = oversee(held, spec.limits, plan.writable_sources)
     name = f"stagewright-{spec.name}-{os.urandom(4).hex()}"
     bundle = Bundle(spec.scratch / name)
     held.callback(remove_tree, bundle.directory)
-    bundle.directory.mkdir(mode=0o700)
+    with writing_below(spec.scratch):
+        bundle.directory.mkdir(mode=0o700)
     group = means.place.group(name) if means.place is not None else None
     groups = tuple(map(str, group.directories)) if group is not None else ()
     record = held.enter_context(means.records.kept(Record(name, groups, process_with(os.getpid()))))

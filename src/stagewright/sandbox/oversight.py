@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stagewright.model.containers import Cause, Exit, Limits, Stream
 from stagewright.ports.sandbox import Output
+from stagewright.sandbox import kernel
 from stagewright.sandbox.attending import Attention
 from stagewright.sandbox.disk_watch import DiskWatch
 from stagewright.sandbox.ending import Ending
@@ -46,6 +47,7 @@ class Oversight:
 
 def oversee(held: ExitStack, limits: Limits, trees: tuple[Path, ...]) -> Oversight:
     """From now on, until ``held`` closes. ``trees`` is what commands may write."""
+    kernel.hear_of_children()
     deadline = time.monotonic() + limits.timeout
     ending = Ending()
     held.callback(ending.close)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from stagewright.errors import PlatformProblem, UsageProblem
+from stagewright.trees import DiskFull
 
 
 @dataclass(eq=False)
@@ -143,6 +147,17 @@ class CommandNotStarted(PlatformProblem):
 
 
 @dataclass(eq=False)
+class NotRoot(UsageProblem):
+    """The rootful sandbox was asked for by somebody else."""
+
+    def brief(self) -> str:
+        return "The rootful sandbox is for root."
+
+    def hint(self) -> str:
+        return "Use --sandbox rootless, or auto."
+
+
+@dataclass(eq=False)
 class HostRefused(PlatformProblem):
     """The kernel refused something that a container needs."""
 
@@ -179,3 +194,14 @@ class NoSuchSandbox(UsageProblem):
 
     def brief(self) -> str:
         return f"There is no sandbox {self.kind!r}; it is one of {', '.join(self.kinds)}."
+
+
+@contextmanager
+def writing_below(directory: Path) -> Iterator[None]:
+    """Translates the failures of writing what a container needs below ``directory``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(directory) from error
+        raise HostRefused(f"write below {directory}", error.strerror or str(error)) from error

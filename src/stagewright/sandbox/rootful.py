@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -15,6 +16,7 @@ from stagewright.sandbox.cgroups import find_place
 from stagewright.sandbox.idmap import UserNamespace, among_private_mounts, show
 from stagewright.sandbox.oci_config import Identity
 from stagewright.sandbox.opening import Means, Prepared, prepare, read_seccomp
+from stagewright.sandbox.problems import NotRoot, writing_below
 from stagewright.sandbox.runtime import find_runtime
 from stagewright.sandbox.session import Ways
 from stagewright.sandbox.sweeping import Records, give_back
@@ -42,6 +44,8 @@ class Rootful:
 
     @contextmanager
     def open(self, spec: ContainerSpec) -> Iterator[Session]:
+        if os.geteuid() != 0:
+            raise NotRoot
         runtime = find_runtime(self._runtime, self._records.runtime_state)
         mounts = _private_place()
         with ExitStack() as held:
@@ -133,8 +137,9 @@ def _private_place() -> Path:
     ``root`` exists outside, too: the runtime's ``exec`` starts there, and sees the host's mounts.
     """
     place = _RUN / "mounts"
-    for directory in (_RUN, place, place / "root"):
-        if not directory.is_dir():
-            directory.mkdir(exist_ok=True)
-            directory.chmod(0o755)
+    with writing_below(_RUN.parent):
+        for directory in (_RUN, place, place / "root"):
+            if not directory.is_dir():
+                directory.mkdir(exist_ok=True)
+                directory.chmod(0o755)
     return place

@@ -48,7 +48,7 @@ class ContainerSession:
         self._ways = ways
         self._oversight = oversight
         self._attached: Ending | None = None
-        self._open_files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        self._open_files = open_files_allowed()
 
     def path_of(self, target: PurePosixPath) -> PurePosixPath:
         return target
@@ -128,3 +128,9 @@ class ContainerSession:
 
 def _nowhere(stream: Stream, chunk: bytes) -> None:
     del stream, chunk
+
+
+def open_files_allowed() -> int:
+    """The most files that a process of this machine may hold open."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize

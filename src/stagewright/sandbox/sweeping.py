@@ -11,13 +11,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from stagewright.model.tree import Owner
 from stagewright.sandbox.cgroups import remove_groups
+from stagewright.sandbox.problems import writing_below
 from stagewright.trees import TreeFailure, chown_tree, remove_tree
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -89,19 +90,19 @@ class Records:
     @contextmanager
     def kept(self, record: Record) -> Iterator[KeptRecord]:
         """A record as long as its container may exist."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         place = self.directory / f"{record.container}.json"
         unfinished = place.with_suffix(".new")
-        file = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            kept = KeptRecord(file, record)
-            unfinished.replace(place)
+        with ExitStack() as held:
+            with writing_below(self.directory):
+                self.directory.mkdir(parents=True, exist_ok=True)
+                file = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                held.callback(os.close, file)
+                for name in (unfinished, place):
+                    held.callback(name.unlink, missing_ok=True)
+                fcntl.flock(file, fcntl.LOCK_EX)
+                kept = KeptRecord(file, record)
+                unfinished.replace(place)
             yield kept
-        finally:
-            for name in (unfinished, place):
-                name.unlink(missing_ok=True)
-            os.close(file)
 
     def sweep(self) -> int:
         """Remove what dead owners left; returns how many containers that were. Two sweeps at once share the work."""

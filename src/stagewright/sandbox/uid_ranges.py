@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagewright.sandbox.problems import NoFreeRange
+from stagewright.sandbox.problems import NoFreeRange, writing_below
 
 _FIRST = 0x70000000
 _SIZE = 65536
@@ -40,9 +40,11 @@ def taken_range(directory: Path, count: int = _COUNT) -> Iterator[UidRange]:
 
     The lock files in ``directory`` stay: removing one would let two processes hold the same range. Raises NoFreeRange.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with writing_below(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for number in range(count):
-        lock = os.open(directory / f"{number:04d}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with writing_below(directory):
+            lock = os.open(directory / f"{number:04d}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             if _locked(lock):
                 yield UidRange(_FIRST + number * _SIZE, _SIZE, lock)
