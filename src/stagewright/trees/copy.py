@@ -43,6 +43,7 @@ def copy_tree(
     Links are copied as data and never followed (``source`` itself may be one); hard links among the files copied are
     kept. ``ignored`` takes a path relative to ``source`` (with names that are not UTF-8 as `os.fsdecode` gives them)
     and whether it is a directory; a directory that it names is left out with all below it. ``progress`` counts bytes.
+
     Raises UnsafeArchive (of a link, under `LinkPolicy.INSIDE`), ArchiveTooLarge, SpecialFile, UnreadableFile,
     FileChanged, TreeTooDeep, NotEmpty, DiskFull, TreeFailure.
     """

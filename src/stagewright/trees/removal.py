@@ -46,10 +46,10 @@ def remove_tree(path: Path) -> None:
 
 def _mounted_below(path: Path) -> Path | None:
     """A mount point at or below ``path``. A bind mount from the same disk is not told by its device, so the list is read."""
-    real = os.fsencode(path.resolve())
+    real = path.resolve()
     for line in _MOUNTS.read_bytes().splitlines():
         point = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ")[4])
-        if point == real or point.startswith(real + b"/"):
+        if Path(os.fsdecode(point)).is_relative_to(real):
             return Path(os.fsdecode(point))
     return None
 

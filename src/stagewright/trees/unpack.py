@@ -37,13 +37,13 @@ def unpack(
     strip: int = 0,
     progress: Progress = silent,
 ) -> Unpacked:
-    """Write what ``archive`` holds into ``into``, which must be empty or missing; the entry of the top itself is passed
-    over.
+    """Write what ``archive`` holds into ``into``, which must be empty or missing and keeps its own mode.
 
-    ``strip`` takes that many leading parts from every name (and hard link); what has no more is left out. ``owner`` is
-    given to everything, which needs root. Directories that no entry describes have 0755. Raises UnsafeArchive,
-    ArchiveTooLarge, UnreadableArchive, UnreadableFile, NotEmpty, DiskFull, TreeFailure. Nothing is ever written outside
-    ``into``; what is left inside it after a failure is the caller's to remove.
+    ``strip`` takes that many leading parts from every name (and hard link); what has no more is left out. Everything is
+    given to ``owner``, which needs root. Directories that no entry describes have 0755.
+    Nothing is ever written outside ``into``; what is left inside it after a failure is the caller's to remove.
+
+    Raises UnsafeArchive, ArchiveTooLarge, UnreadableArchive, UnreadableFile, NotEmpty, DiskFull, TreeFailure.
     """
     kind = archive_kind(archive)
     if kind is None:

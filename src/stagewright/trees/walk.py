@@ -28,13 +28,7 @@ class Found:
     """Of the entry itself, not of what it may lead to."""
 
 
-def everything(path: bytes, is_directory: bool) -> bool:
-    """Leaves nothing out."""
-    del path, is_directory
-    return False
-
-
-def walk(root: Path, *, ignored: Callable[[bytes, bool], bool] = everything, follow: bool = False) -> Iterator[Found]:
+def walk(root: Path, *, ignored: Callable[[bytes, bool], bool] | None = None, follow: bool = False) -> Iterator[Found]:
     """Everything below ``root``: by the bytes of the names, a directory before what it holds.
 
     ``ignored`` takes a path and whether it is a directory; what it answers True for is left out with all below it.
@@ -57,7 +51,7 @@ def walk(root: Path, *, ignored: Callable[[bytes, bool], bool] = everything, fol
                 at = prefixes[-1] + name
                 if len(at) > PATH_LIMIT:
                     raise TreeTooDeep(root / os.fsdecode(at), PATH_LIMIT)
-                if ignored(at, entry.is_dir(follow_symlinks=False)):
+                if ignored is not None and ignored(at, entry.is_dir(follow_symlinks=False)):
                     continue
                 status = entry.stat(follow_symlinks=False)
                 yield Found(descent.fd, name, at, status)

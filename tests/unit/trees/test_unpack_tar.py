@@ -17,6 +17,7 @@ from tests.odd_trees import facts
 from stagewright.errors import Problem
 from stagewright.model.layout import FIXED_TIME
 from stagewright.model.tree import Bounds, Owner
+from stagewright.ports.progress import silent
 from stagewright.trees import (
     ArchiveKind,
     ArchiveTooLarge,
@@ -33,6 +34,7 @@ from stagewright.trees import (
     tree_digest,
     unpack,
 )
+from stagewright.trees.entries import Gate
 from stagewright.trees.tar_header import DIRECTORY, END, FILE, HARD_LINK, LINK, Header, encode, padding
 
 KEEP, INSIDE = LinkPolicy.KEEP, LinkPolicy.INSIDE
@@ -354,6 +356,14 @@ def test_a_bomb_is_refused_long_before_its_end(
         bring(bomb, bounds=Bounds(ratio=100, ratio_from=1 << 20))
     assert caught.value.what == "100 times its own size"
     assert (tmp_path / "in" / "zeros").stat().st_size < 10 << 20
+
+
+def test_names_alone_can_be_a_bomb(tmp_path: Path) -> None:
+    """They are kept in memory, and compress well."""
+    gate = Gate(tmp_path, Bounds(), silent)
+    with pytest.raises(ArchiveTooLarge, match="128 MB of names"):
+        for _ in range(40_000):
+            gate.admit(bytes(2000), 0, bytes(2000))
 
 
 def test_headers_alone_can_be_a_bomb(bring: Bring) -> None:
