@@ -356,3 +356,34 @@ def wait_for_process(argument: str) -> None:
     while not processes_with(argument):
         assert time.monotonic() < end, "the script did not start"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("place", ["app", "deps", "profile.d", "cache"])
+@pytest.mark.parametrize("ending", ["true", "exit 1"])
+def test_a_script_cannot_make_the_platform_follow_a_link(
+    tmp_path: Path, fresh: Installation, droplet: Path, place: str, ending: str
+) -> None:
+    """The platform reads and writes these directories as root; a link in their place must gain a script nothing."""
+    bait = tmp_path / "bait"
+    bait.mkdir(mode=0o777)
+    (bait / "secret").write_text("of the host")
+    swap = f"cd /home/vcap; mv {place} gone; ln -s {bait} {place}; {ending}"
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", serving(tmp_path / "bp", supply=swap), "-d", droplet)
+    told(ended, 13, place, "the buildpack")
+    assert [path.name for path in bait.iterdir()] == ["secret"]
+    assert not [path for path in (fresh.place / "cache" / "apps").rglob("*") if path.is_symlink()]
+
+
+def test_a_link_in_the_place_of_a_cache_or_deps_directory_is_not_followed(
+    tmp_path: Path, fresh: Installation, droplet: Path
+) -> None:
+    bait = tmp_path / "bait"
+    bait.mkdir(mode=0o777)
+    (bait / "launch.yml").write_text("processes: [{type: web, command: from the host}]")
+    swap = f'rm -rf "$2" "$3/$4"; ln -s {bait} "$2"; ln -s {bait} "$3/$4"'
+    ended = fresh(
+        "stage", write_app(tmp_path / "app"), "-b", serving(tmp_path / "bp", supply=swap), "-d", tmp_path / "d.tgz"
+    )
+    told(ended, 0)
+    assert "from the host" not in ended.out
+    assert [path.name for path in bait.iterdir()] == ["launch.yml"]

@@ -21,6 +21,7 @@ from stagewright.staging.problems import (
     NotReproducible,
     OutOfDisk,
     OutOfMemory,
+    PlaceReplaced,
     ScriptFailed,
     ScriptMissing,
     ScriptNotExecutable,
@@ -101,7 +102,7 @@ _CLASSES: tuple[tuple[type[Problem], ExitCode], ...] = (
 
 def exit_code(problem: Problem) -> ExitCode:
     """The exit code of ``problem``: by its script where it has one, else by the first class in the table that it is."""
-    if isinstance(problem, ScriptFailed | ScriptNotExecutable):
+    if isinstance(problem, ScriptFailed | ScriptNotExecutable | PlaceReplaced):
         return _SCRIPTS[problem.script]
     if isinstance(problem, ScriptMissing):
         return RELEASE if problem.script is Script.RELEASE else BUILDPACK

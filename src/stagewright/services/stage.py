@@ -17,7 +17,7 @@ from stagewright.model.events import BuildFailed, BuildStaged, BuildStarted, Not
 from stagewright.model.names import BuildId
 from stagewright.model.plan import Plan
 from stagewright.ports.events import EventSink, deaf
-from stagewright.ports.keeping import Workspace
+from stagewright.ports.keeping import CacheSlot, Workspace
 from stagewright.services.platform import Platform
 from stagewright.services.prepare import StageOrder, cache_slot, note_unenforced, prepare, result_key
 from stagewright.staging.building import Building, ShellOnFailure, Tools
@@ -164,12 +164,17 @@ def _cache(
     try:
         yield
     except Problem as problem:
-        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem) and workspace.cache.exists():
-            platform.caches.give_back(slot, workspace.cache)
+        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem):
+            _give_back(platform, slot, workspace)
         raise
-    if workspace.cache.exists():
-        with watch.timing("cache"):
-            platform.caches.give_back(slot, workspace.cache)
+    with watch.timing("cache"):
+        _give_back(platform, slot, workspace)
+
+
+def _give_back(platform: Platform, slot: CacheSlot, workspace: Workspace) -> None:
+    """Keep the cache, if it is one: a script may have put a link in its place."""
+    if workspace.cache.is_dir() and not workspace.cache.is_symlink():
+        platform.caches.give_back(slot, workspace.cache)
 
 
 def _facts(order: StageOrder, platform: Platform, request: BuildRequest, key: Digest, workspace: Workspace) -> Facts:

@@ -27,6 +27,7 @@ from stagewright.staging.planner import chosen_buildpacks
 from stagewright.staging.problems import (
     OutOfDisk,
     OutOfMemory,
+    PlaceReplaced,
     ScriptFailed,
     ScriptMissing,
     ScriptNotExecutable,
@@ -151,7 +152,8 @@ class ScriptExecutor:
                     )
                 )
         cache = self.workspace.cache / cloudfoundry.cache_directory(step)
-        if not cache.exists():
+        if cache.is_symlink() or not cache.is_dir():
+            remove_tree(cache)
             cache.mkdir()
             if self.owner is not None:
                 os.chown(cache, self.owner.uid, self.owner.gid)
@@ -181,7 +183,18 @@ class ScriptExecutor:
         ended = self.session.run(command, output)
         lines.finish()
         self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
+        self._require_places(step)
         return ended, tuple(lines.tail)
+
+    def _require_places(self, step: RunScript) -> None:
+        """What a script left in the place of a directory that we read and write must still be that directory.
+
+        A home belongs to its scripts, so they could put a link there, and we would follow it with our own rights. Nothing of the
+        script runs any more, so what is looked at here cannot change before it is used.
+        """
+        for name, path in self._places().items():
+            if path.is_symlink() or (path.exists() and not path.is_dir()) or (name != "cache" and not path.exists()):
+                raise PlaceReplaced(str(step.buildpack), step.script, name)
 
     def _raise_for(self, step: RunScript, ended: Exit, tail: tuple[str, ...]) -> None:
         self._raise_limits(step, ended, tail)
@@ -211,14 +224,17 @@ class ScriptExecutor:
             self._before = after
         return {name: change for name, change in wrote.items() if change}
 
-    def _snapshots(self) -> dict[str, Snapshot]:
-        places = {
+    def _places(self) -> dict[str, Path]:
+        """The directories that scripts and the platform share."""
+        return {
             "app": self.workspace.app,
             "deps": self.workspace.deps,
             "profile.d": self.workspace.profile_d,
             "cache": self.workspace.cache,
         }
-        return {name: snapshot(path) for name, path in places.items()}
+
+    def _snapshots(self) -> dict[str, Snapshot]:
+        return {name: snapshot(path) for name, path in self._places().items()}
 
 
 def _is_executable(step: RunScript) -> bool:

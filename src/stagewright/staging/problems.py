@@ -70,6 +70,21 @@ class ScriptNotExecutable(BuildpackProblem):
 
 
 @dataclass(eq=False)
+class PlaceReplaced(BuildpackProblem):
+    """A script put something else in the place of a directory that it shares with the platform, or took it away."""
+
+    buildpack: str
+    script: Script
+    place: str
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} failed in {self.script}: the directory {self.place!r} is not there any more."
+
+    def hint(self) -> str:
+        return "A script may change what is in app, deps, profile.d and cache, but not replace these directories."
+
+
+@dataclass(eq=False)
 class ScriptMissing(BuildpackProblem):
     """A buildpack lacks a script that its place in the list asks for (contracts/cloudfoundry-staging.md §1.2)."""
 
