@@ -257,7 +257,7 @@ def test_pnpm_by_its_lock_file_and_its_hash(stage: Stage, running: Running, tmp_
     droplet, ended = staged_by_lock(stage, app, "pnpm-lock.yaml", "pnpm install --lockfile-only")
     said = ended.script_lines()
     assert "pnpm install (by pnpm-lock.yaml)" in said
-    assert "pnpm 9.12.3, since packageManager of package.json names it" in said
+    assert "pnpm 9.12.3, since packageManager of package.json names pnpm" in said
     answers(running, droplet, started="npm/")
     again, _ = stage(app, *NODEJS, "--no-cache")
     assert again.read_bytes() == droplet.read_bytes()
@@ -297,7 +297,7 @@ def test_yarn_with_node_modules_beside_another_lock_file(stage: Stage, running: 
     (app / "package-lock.json").write_text("{}")
     droplet, ended = staged_by_lock(stage, app, "yarn.lock", "true")
     assert (
-        "package-lock.json is passed over: packageManager of package.json names it. yarn.lock decides."
+        "package-lock.json is passed over: yarn installs by yarn.lock, since packageManager of package.json names yarn."
         in ended.script_lines()
     )
     answers(running, droplet, started="npm/")

@@ -48,7 +48,8 @@ def manager_environment(
     if manager.name == "npm":
         _default(environment, "npm_config_cache", str(cache.directory_for("npm-cache")))
         return environment
-    registry = _registry(environment, staging)
+    _default(environment, "npm_config_cache", str(scratch / "npm-cache"))
+    registry = _registry(environment, staging, scratch)
     _add_operators_npmrc(environment, scratch)
     if manager.name == "yarn":
         _default(environment, "YARN_CACHE_FOLDER", str(cache.directory_for("yarn-cache")))
@@ -97,6 +98,7 @@ def _add_pnpm(environment: dict[str, str], cache: Cache, registry: str) -> None:
         "update_notifier": "false",
         # The version was chosen and brought already.
         "manage_package_manager_versions": "false",
+        "pm_on_fail": "ignore",
     }
     for name, value in settings.items():
         # pnpm before 11 reads the first, later ones the second.
@@ -143,16 +145,16 @@ def _add_operators_npmrc(environment: dict[str, str], scratch: Path) -> None:
         _default(environment, "npm_config_userconfig", str(copy))
 
 
-def _registry(environment: Mapping[str, str], staging: Staging) -> str:
-    """The registry that npm would use in the app's directory: the operator's, or that of the app's .npmrc."""
+def _registry(environment: Mapping[str, str], staging: Staging, scratch: Path) -> str:
+    """The registry that npm would use for the app: the operator's, or that of the app's .npmrc.
+
+    Asked from another directory, since npm does not even answer where package.json forbids npm.
+    """
     npm = staging.own / "node" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    npmrc = staging.build / ".npmrc"
+    asking = {**environment, "npm_config_userconfig": str(npmrc)} if npmrc.is_file() else environment
     try:
-        told = capture(
-            [staging.own / "bin" / "node", npm, "config", "get", "registry"],
-            cwd=staging.build,
-            env=environment,
-            name="npm config",
-        )
+        told = capture([staging.own / "bin" / "node", npm, "config", "get", "registry"], cwd=scratch, env=asking)
     except BuildpackError:
         # An .npmrc that npm does not read; the install says more.
         return ""

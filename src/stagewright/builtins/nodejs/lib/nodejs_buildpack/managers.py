@@ -83,7 +83,7 @@ def _named(package: AppPackage) -> tuple[str, str, str, tuple[str, str] | None]:
         name, wanted = package.dev_package_manager
     if name and name not in ("npm", "yarn", "pnpm"):
         fail(f"{source} names {name!r}, which this buildpack does not know.", "It knows npm, yarn and pnpm.")
-    return name, wanted, f"{source} names it", digest
+    return name, wanted, f"{source} names {name}", digest
 
 
 def _is_berry(wanted: str, lock: str) -> bool:

@@ -67,9 +67,10 @@ def supply(staging: Staging) -> None:
 
 
 def _say_manager(build: Path, manager: Manager) -> None:
+    by = manager.lock or "package.json"
     for lock in manager.ignored:
-        by = f" {manager.lock} decides" if manager.lock else ""
-        warn(f"{lock} is passed over: {manager.because}.{by} Remove it, so that nobody trusts it.")
+        warn(f"{lock} is passed over: {manager.command} installs by {by}, since {manager.because}.")
+        detail("Remove it, so that nobody trusts it.")
     if manager.lock is None:
         for name in ("bun.lock", "bun.lockb"):
             if (build / name).is_file():
