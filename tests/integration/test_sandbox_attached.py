@@ -64,14 +64,16 @@ class Attached:
     def work(self, tmp_path: Path, sandbox: Sandbox) -> Workplace:
         return workplace(tmp_path / "work", root_filesystem(), sandbox.owner)
 
-    def call(self, work: Workplace, tmp_path: Path, grace: float, script: str) -> list[str]:
-        arguments = (self.kind, str(tmp_path / "state"), str(work.at), "attach", str(grace), "/bin/bash", "-c", script)
+    def call(self, work: Workplace, tmp_path: Path, grace: float, script: str, how: str = "attach") -> list[str]:
+        arguments = (self.kind, str(tmp_path / "state"), str(work.at), how, str(grace), "/bin/bash", "-c", script)
         return [sys.executable, "-m", "tests.sandbox_child", *arguments]
 
     @contextmanager
-    def terminal(self, work: Workplace, tmp_path: Path, grace: float, script: str) -> Iterator[Terminal]:
+    def terminal(
+        self, work: Workplace, tmp_path: Path, grace: float, script: str, how: str = "attach"
+    ) -> Iterator[Terminal]:
         master, slave = pty.openpty()
-        call = self.call(work, tmp_path, grace, script)
+        call = self.call(work, tmp_path, grace, script, how)
         foreground = (
             "import fcntl, os, sys, termios\n"
             "os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -173,7 +175,13 @@ class Attached:
             assert terminal.shows("caught")
             assert terminal.process.wait(20) == 5
 
-    @pytest.mark.parametrize("end", ["stop", "exit", "raw"])
+    def test_a_command_that_is_run_has_no_terminal(self, work: Workplace, tmp_path: Path) -> None:
+        """Else it could type into the shell of whoever started us."""
+        script = "(echo x > /dev/tty) 2>/dev/null && exit 1; ps -o tty= -p $$ | grep -q '?' && exit 7; exit 2"
+        with self.terminal(work, tmp_path, 0, script, how="hold") as terminal:
+            assert terminal.process.wait(20) == 7
+
+    @pytest.mark.parametrize("end", ["stop", "exit"])
     def test_the_terminal_is_left_as_it_was(self, work: Workplace, tmp_path: Path, end: str) -> None:
         script = "stty raw -echo 2>/dev/null; echo up; " + ("sleep 60" if end == "stop" else "exit 0")
         with self.terminal(work, tmp_path, 0, script) as terminal:

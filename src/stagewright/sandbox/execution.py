@@ -59,6 +59,7 @@ class DetachedCommand:
                 stderr=self._streams[1],
                 env=ENVIRONMENT,
                 pass_fds=(file,),
+                start_new_session=True,  # whatever the runtime does, our terminal is not the command's
             )
             try:
                 self._wait_until_started(starter)
@@ -69,7 +70,7 @@ class DetachedCommand:
 
     def terminate(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._pid, signal.SIGTERM)  # the runtime made it the leader of a session
+            os.killpg(os.getpgid(self._pid), signal.SIGTERM)  # its own with runc, its starter's with crun; never ours
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -30,8 +30,9 @@ class Runtime:
         return self.program.name
 
     def run(self, container: str, bundle: Path, pid_file: Path, log: Path) -> tuple[str, ...]:
-        """Run a container in the foreground, and keep its control groups to be read when it has ended."""
-        return (*self._call(log), "run", "--keep", "--bundle", str(bundle), "--pid-file", str(pid_file), container)
+        """Run a container in the foreground; where the runtime can, keep its control groups to be read when it has ended."""
+        keep = ("--keep",) if self.name == "runc" else ()  # crun has learned it after 1.8, Debian 12's
+        return (*self._call(log), "run", *keep, "--bundle", str(bundle), "--pid-file", str(pid_file), container)
 
     def execute(self, container: str, process: str, pid_file: Path, log: Path, *, detached: bool) -> tuple[str, ...]:
         """Start a command that the file ``process`` describes; detached: without waiting for its end."""
