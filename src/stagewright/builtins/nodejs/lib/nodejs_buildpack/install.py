@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,10 +61,14 @@ class Installer:
     """The command that runs it: ``("npm",)``, or node and a release of yarn that lies in the app."""
     environment: Mapping[str, str]
     berry: BerrySettings
+    note: Path
+    """In the cache: the digest of the lock file that was last installed by."""
 
     def install(self, dev: bool) -> None:
         """Raises ``CommandError`` with a hint."""
-        arguments = install_arguments(self.manager, self.version, dev)
+        lock = self._lock_digest()
+        known = bool(lock) and self.note.is_file() and self.note.read_text() == lock
+        arguments = install_arguments(self.manager, self.version, dev, cached=known)
         by = self.manager.lock or "package.json"
         step(f"Installing packages: {self.manager.command} {arguments[0]} (by {by})")
         if self.manager.lock is None:
@@ -71,6 +76,12 @@ class Installer:
         if not self.berry.is_pnp or self.manager.name != "berry":
             self._remove_uploaded_modules()
         self._run(arguments, _install_hint(self.manager))
+        if lock:
+            self.note.write_text(lock)
+
+    def _lock_digest(self) -> str:
+        """Empty where there is no lock file."""
+        return hashlib.sha256((self.build / self.manager.lock).read_bytes()).hexdigest() if self.manager.lock else ""
 
     def _remove_uploaded_modules(self) -> None:
         modules = self.build / "node_modules"
@@ -109,27 +120,25 @@ class Installer:
         run([*self.program, *arguments], cwd=self.build, env=self.environment, name=name, hint=hint)
 
 
-def install_arguments(manager: Manager, version: Version, dev: bool) -> list[str]:
-    """Installing exactly what the lock file says, or failing; without a lock file, what the ranges allow today."""
+def install_arguments(manager: Manager, version: Version, dev: bool, cached: bool = False) -> list[str]:
+    """Installing exactly what the lock file says, or failing; without a lock file, what the ranges allow today.
+
+    ``cached`` says that the cache holds all that this lock file needs. npm would else not see that a package has a newer version
+    than it had at the last staging: with --prefer-offline it takes the list of versions that it has for the truth.
+    """
     locked = manager.lock is not None
+    offline = ["--prefer-offline"] if cached else []
     if manager.name == "npm":
         # npm 6 knows neither --include nor --omit.
         flag = ("--include=dev" if dev else "--omit=dev") if version.major >= 7 else f"--production={_flag(not dev)}"
-        return ["ci", "--prefer-offline", flag] if locked else ["install", "--no-package-lock", flag]
+        return ["ci", flag, *offline] if locked else ["install", "--no-package-lock", flag]
     if manager.name == "yarn":
         lock = "--frozen-lockfile" if locked else "--no-lockfile"
-        return [
-            "install",
-            lock,
-            "--ignore-engines",
-            "--non-interactive",
-            "--prefer-offline",
-            f"--production={_flag(not dev)}",
-        ]
+        return ["install", lock, "--ignore-engines", "--non-interactive", f"--production={_flag(not dev)}", *offline]
     if manager.name == "berry":
         return ["install", "--immutable" if locked else "--no-immutable"]
     lock = "--frozen-lockfile" if locked else "--no-lockfile"
-    return ["install", lock, "--prefer-offline", "--prod=false" if dev else "--prod"]
+    return ["install", lock, "--prod=false" if dev else "--prod", *offline]
 
 
 def prune_arguments(manager: Manager, version: Version) -> list[str] | None:

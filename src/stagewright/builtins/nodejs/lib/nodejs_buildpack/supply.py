@@ -60,7 +60,7 @@ def supply(staging: Staging) -> None:
             warn("There is no package.json: Node.js and npm are brought, and nothing is installed.")
         else:
             _install_packages(bench, installer)
-    cache.forget([node.cache_name, *kept])
+    cache.forget([node.cache_name, "installed", *kept])
     write_config(staging, "nodejs")
     write_env(staging, "NODE_ENV", environment["NODE_ENV"])
     write_profiles(staging)
@@ -91,7 +91,8 @@ def _install_manager(bench: Bench, node: Node, manager: Manager) -> tuple[Instal
     environment = manager_environment(bench.environment, staging, bench.cache, manager, berry, bench.scratch)
     if not add_headers(environment, node, staging, bench.scratch):
         detail(f"Node.js {node.version} came without headers: a module that must be compiled will try to fetch them.")
-    installer = Installer(staging.build, manager, programs[-1].version, command, environment, berry)
+    note = bench.cache.directory_for("installed") / "lock.sha256"
+    installer = Installer(staging.build, manager, programs[-1].version, command, environment, berry, note)
     return installer, [*(program.cache_name for program in programs), *CACHES[manager.name]]
 
 
