@@ -16,7 +16,7 @@ from typing import Any
 import typer.main
 
 from stagewright.cli import exit_codes
-from stagewright.cli.main import app
+from stagewright.cli.main import command_line as whole_command_line
 from stagewright.cli.show.jsonlines import NAMES, event_document
 from stagewright.errors import Fault
 from stagewright.model import build, containers, events, plan, process
@@ -43,7 +43,7 @@ def command_line() -> str:
         f"without a larger value in manifest.yml a build gets {_size(limits.memory)} of memory, may write "
         f"{_size(limits.disk)}, and has {limits.timeout / 60:.0f} minutes.\n",
     ]
-    parts.extend(_command("stagewright", typer.main.get_command(app)))
+    parts.extend(_command("stagewright", typer.main.get_command(whole_command_line())))
     return "\n".join(parts)
 
 

@@ -9,25 +9,59 @@ from typing import Annotated
 import typer
 
 from stagewright import __version__
-from stagewright.cli.commands import buildpacks, caches, doctor, looking, running, stacks, staging
 
-app = typer.Typer(
-    name="stagewright",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Stage applications: source code becomes a droplet and an OCI image, by buildpacks in a sandbox.",
-    epilog="Exit codes: docs/reference/exit-codes.md. Settings: docs/reference/settings.md.",
-)
-app.command("stage")(staging.stage)
-app.command("plan")(staging.plan)
-app.command("run")(running.run)
-app.command("shell")(running.shell)
-app.command("inspect")(looking.inspect)
-app.add_typer(stacks.app, name="stack")
-app.add_typer(buildpacks.app, name="buildpack")
-app.add_typer(caches.app, name="cache")
-app.command("doctor")(doctor.doctor)
+_COMMANDS = ("stage", "plan", "run", "shell", "inspect", "stack", "buildpack", "cache", "doctor")
+
+
+def command_line(asked: str = "") -> typer.Typer:
+    """The command with all that it can do; or with ``asked`` alone, where it is one of its commands.
+
+    To load and to put together what nobody asked for would be a tenth of the time of a small staging's platform.
+    """
+    app = typer.Typer(
+        name="stagewright",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help="Stage applications: source code becomes a droplet and an OCI image, by buildpacks in a sandbox.",
+        epilog="Exit codes: docs/reference/exit-codes.md. Settings: docs/reference/settings.md.",
+    )
+    app.callback()(root)
+    for name in (asked,) if asked in _COMMANDS else _COMMANDS:
+        _add(app, name)
+    return app
+
+
+def _add(app: typer.Typer, name: str) -> None:
+    match name:
+        case "stage" | "plan":
+            from stagewright.cli.commands import staging
+
+            app.command(name)(staging.stage if name == "stage" else staging.plan)
+        case "run" | "shell":
+            from stagewright.cli.commands import running
+
+            app.command(name)(running.run if name == "run" else running.shell)
+        case "inspect":
+            from stagewright.cli.commands import looking
+
+            app.command(name)(looking.inspect)
+        case "stack":
+            from stagewright.cli.commands import stacks
+
+            app.add_typer(stacks.app, name=name)
+        case "buildpack":
+            from stagewright.cli.commands import buildpacks
+
+            app.add_typer(buildpacks.app, name=name)
+        case "cache":
+            from stagewright.cli.commands import caches
+
+            app.add_typer(caches.app, name=name)
+        case "doctor":
+            from stagewright.cli.commands import doctor
+
+            app.command(name)(doctor.doctor)
 
 
 def _version(wanted: bool) -> None:
@@ -36,7 +70,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit()
 
 
-@app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
@@ -51,4 +84,4 @@ def main() -> None:
         sys.stderr.write("Stagewright runs on Linux only: its sandbox is made of the Linux kernel's namespaces.\n")
         raise SystemExit(4)
     os.umask(0o022)
-    app()
+    command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
