@@ -20,6 +20,8 @@ from tests.e2e.conftest import APPS, EXAMPLES, Ended, Installation, Running, Sta
 from tests.e2e.node_apps import BUILDPACK, NODEJS, asked, copy_of, names_in, no_file_names, write_package
 from tests.e2e.node_ranges import RANGES
 
+NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="an empty network namespace needs root")
+
 
 # -------------------------------------------------------------------------------------------------------------- the example
 @pytest.fixture(scope="module")
@@ -68,6 +70,7 @@ def test_stopping_reaches_the_app_through_npm(example: tuple[Path, Ended], stage
     assert "The shelf is closed" in (stagewright.place / f"run-{port}.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_change_of_code_changes_the_apps_layer_alone(stagewright: Installation, tmp_path: Path) -> None:
     app = tmp_path / "app"
     shutil.copytree(EXAMPLES / "express-api", app)
@@ -127,6 +130,7 @@ def test_an_app_that_asks_for_no_node_gets_the_first_one(stage: Stage, running: 
     assert answer["npm"].startswith("10.9.")
 
 
+@pytest.mark.slow
 def test_a_range_that_nothing_meets_names_what_is_at_hand(stagewright: Installation, tmp_path: Path) -> None:
     app = copy_of("node-server", tmp_path / "app", engines={"node": "^19.99"})
     ended = stagewright("stage", app, *NODEJS, "--droplet", tmp_path / "never.tgz")
@@ -154,7 +158,9 @@ def test_an_app_that_cannot_start_is_told_what_to_write(stagewright: Installatio
     assert '"scripts": { "start": "node lib/main.js" }' in ended.out + ended.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an empty network namespace needs root")
+@pytest.mark.slow
+@pytest.mark.root
+@NEEDS_ROOT
 def test_without_a_network_the_message_says_so(fresh: Installation, tmp_path: Path) -> None:
     ended = fresh("stage", EXAMPLES / "express-api", "--droplet", tmp_path / "never.tgz", wrap=("unshare", "-n"))
     said = ended.out + ended.err
@@ -164,7 +170,9 @@ def test_without_a_network_the_message_says_so(fresh: Installation, tmp_path: Pa
     assert "Traceback" not in said
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an empty network namespace needs root")
+@pytest.mark.slow
+@pytest.mark.root
+@NEEDS_ROOT
 def test_an_unchanged_app_is_staged_again_without_a_network(example: tuple[Path, Ended], stage: Stage) -> None:
     droplet, _ = example
     again, ended = stage(EXAMPLES / "express-api", "--name", "node-example", wrap=("unshare", "-n"))
