@@ -76,6 +76,21 @@ def test_a_script_that_fails(tmp_path: Path, fresh: Installation, droplet: Path,
     told(ended, code, f"bin/{script}", "exit code 42", "the last words", "the buildpack", "bp", "try:")
 
 
+@pytest.mark.parametrize(("code", "fault"), [(1, "the buildpack"), (65, "the app"), (69, "the platform")])
+def test_a_script_can_say_whose_fault_it_is(
+    tmp_path: Path, fresh: Installation, droplet: Path, code: int, fault: str
+) -> None:
+    """By an exit code of sysexits.h: EX_DATAERR, EX_UNAVAILABLE."""
+    buildpack = serving(tmp_path / "bp", supply=f"exit {code}")
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet), 13, f"at fault: {fault}")
+
+
+def test_a_broken_requirements_file(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    app = write_app(tmp_path / "app", requirements__txt="flask\nthis is not a requirement\n")
+    ended = fresh("stage", app, "-d", droplet)
+    told(ended, 13, "requirements.txt", "this is not a requirement", "at fault: the app")
+
+
 def test_a_compile_that_fails(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
     buildpack = write_buildpack(tmp_path / "bp", detect="true", compile="exit 3", release="echo '--- {}'")
     told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", droplet), 14, "compile", "exit code 3")
@@ -265,7 +280,7 @@ def test_a_full_disk_on_a_real_tmpfs(tmp_path: Path, fresh: Installation) -> Non
 def test_no_network_in_a_real_empty_namespace(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
     app = write_app(tmp_path / "app", requirements__txt="flask\n")
     ended = fresh("stage", app, "--buildpack", "python", "-d", droplet, wrap=("unshare", "--net"))
-    told(ended, 13, "network", "the buildpack")
+    told(ended, 13, "network", "at fault: the platform")
 
 
 def test_ctrl_c_ends_everything_cleanly(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
@@ -356,6 +371,12 @@ def wait_for_process(argument: str) -> None:
     while not processes_with(argument):
         assert time.monotonic() < end, "the script did not start"
         time.sleep(0.05)
+
+
+def test_a_socket_left_in_the_app_is_the_buildpacks_fault(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    leave = 'python3 -c "import socket,sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])" "$1/left.sock"'
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", serving(tmp_path / "bp", finalize=leave), "-d", droplet)
+    told(ended, 11, "socket", "app/left.sock", "at fault: the buildpack")
 
 
 @pytest.mark.parametrize("place", ["app", "deps", "profile.d", "cache"])

@@ -298,3 +298,33 @@ def test_an_image_of_others_is_not_run(tmp_path: Path, stagewright: Installation
     ended = stagewright("run", f"oci:{layout}")
     assert ended.code == 2
     assert "no launcher" in ended.err
+
+
+def test_the_same_buildpack_twice_and_two_of_one_name(tmp_path: Path, stage: Stage) -> None:
+    """contracts/cloudfoundry-staging.md §1.2: one buildpack twice works; two different ones never share a cache."""
+    count = 'echo "$4 sees $(cat "$2/who" 2>/dev/null)"; echo "$4" > "$2/who"; mkdir -p "$3/$4"'
+    one = serving(tmp_path / "a" / "same", supply=count)
+    other = serving(tmp_path / "b" / "same", supply=count, finalize="true # another")
+    app = write_app(tmp_path / "app")
+    for second in ("", "again"):
+        _, ended = stage(app, "-b", one, "-b", one, "-b", other, "-b", other, "--name", "same-names")
+        seen = ended.script_lines().splitlines()
+        assert seen == (
+            ["0 sees ", "1 sees 0", "2 sees ", "3 sees "]
+            if not second
+            else ["0 sees 1", "1 sees 0", "2 sees 2", "3 sees 3"]
+        )
+    keys = [used["key"] for used in ended.result["buildpacks"]]
+    assert keys[0] == keys[1] == "same"
+    assert keys[2] == keys[3] != "same"
+    assert not [key for key in keys if "/" in key]
+
+
+def test_a_record_of_a_build_says_what_was_planned_and_done(tmp_path: Path, fresh: Installation) -> None:
+    _, ended = fresh.stage(
+        write_app(tmp_path / "app"), "-b", serving(tmp_path / "bp"), "--env", "TOKEN=hunter2-hunter2"
+    )
+    record = (fresh.place / "state" / "records" / "builds" / f"{ended.result['build']}.json").read_text()
+    assert all(action["done"] for action in json.loads(record)["actions"] if action["verb"] == "run")
+    assert json.loads(record)["env"] == ["TOKEN"]
+    assert "hunter2" not in record

@@ -31,7 +31,8 @@ class UnknownBuildpack(UsageProblem):
     def hint(self) -> str:
         if self.elsewhere:
             return "Fetch it into a directory and name that: --buildpack ./my-buildpack."
-        near = get_close_matches(self.reference, self.known, n=1)
+        plain = re.sub(r"[-_]?buildpack$", "", self.reference.rpartition("/")[2])
+        near = get_close_matches(plain, self.known, n=1)
         meant = f"Did you mean {near[0]!r}? " if near else ""
         return f"{meant}The built-in buildpacks are {', '.join(self.known)}."
 

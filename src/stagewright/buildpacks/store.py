@@ -100,7 +100,7 @@ def _buildpack(ref: BuildpackRef, source: Path, kept: Path, digest: Digest) -> B
     if not scripts:
         raise MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
     return Buildpack(
-        key=str(ref),
+        key=source.name,
         name=source.name,
         version=_version(kept),
         digest=digest,

@@ -36,17 +36,18 @@ def cancelled_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM calls ``stop``, which lets the work end by itself; a second one raises Cancelled."""
+def stopped_by_signals(stop: Callable[[], bool]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM calls ``stop``, which lets the work end by itself; a second one raises Cancelled.
+
+    So does the first where ``stop`` says that nothing runs yet.
+    """
     heard = 0
 
     def hear(number: int, frame: FrameType | None) -> None:
         nonlocal heard
         del number, frame
         heard += 1
-        if heard == 1:
-            stop()
-        else:
+        if heard > 1 or not stop():
             raise Cancelled()
 
     before = [(number, signal.signal(number, hear)) for number in _SIGNALS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from stagewright.ports.progress import Progress, silent
 from stagewright.ports.sandbox import Session
 from stagewright.services.platform import Platform
 from stagewright.services.stacks import obtain_stack
+from stagewright.staging.environment import check_variables
 from stagewright.staging.running import AppToRun, app_container, app_environment, launch_command
 
 NO_TIME_OUT = 10 * 365 * 86400.0
@@ -53,6 +55,19 @@ class NoSuchProcess(UsageProblem):
         if self.known:
             return f"Its process types are {', '.join(self.known)}; or give a command after '--'."
         return "It has no process types at all; give a command after '--'."
+
+
+@dataclass(eq=False)
+class NotRunnable(UsageProblem):
+    """An image in a form that nothing here runs."""
+
+    image: str
+
+    def brief(self) -> str:
+        return f"{self.image} cannot be run or inspected here: a Docker archive is for 'docker load'."
+
+    def hint(self) -> str:
+        return "Write the image as a layout, with --image oci:DIR, and give that."
 
 
 @dataclass(eq=False)
@@ -101,6 +116,7 @@ def find_droplet(path: Path, platform: Platform) -> Path:
 
 @contextmanager
 def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Iterator[tuple[Session, Command]]:
+    check_variables(order.env)
     platform.sweep()
     build = BuildId.new()
     with platform.workspaces.open(build) as workspace:
@@ -111,7 +127,7 @@ def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Itera
         settings = platform.settings
         spec = app_container(app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network)
         with platform.sandbox.open(spec) as session:
-            env = {**base_env, **app_environment(app, settings.trust.environment)}
+            env = {**base_env, **app_environment(app, settings.trust)}
             yield session, launch_command(order.arguments, env, session)
 
 
@@ -126,6 +142,9 @@ def _droplet(
     _require_process(order.arguments, opened.processes)
     for directory in ("tmp", "logs", "deps", "profile.d"):
         (home / directory).mkdir(exist_ok=True)
+    if owner is not None:
+        for path in (home, *(home / directory for directory in ("tmp", "logs", "deps", "profile.d"))):
+            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
     lifecycle = workspace.root / "lifecycle"
     lifecycle.mkdir()
     launch_files(opened.processes, opened.entrypoint_prefix).write(lifecycle)
@@ -139,14 +158,15 @@ def _image(
     order: LaunchOrder, place: Place, platform: Platform, workspace: Workspace, progress: Progress
 ) -> tuple[AppToRun, Mapping[str, str]]:
     if not isinstance(place, LayoutPlace):
-        raise NoSuchDroplet(place.file)
+        raise NotRunnable(str(place))
     image = read_layout(place)
     _require_process(order.arguments, _labelled(image.config))
     base, slices = _apart_from_stack(image, platform)
     root = workspace.root / "image"
     keep_owner = platform.sandbox.owner is not None
     unpack_image(slices, root, bounds=platform.settings.bounds, keep_owner=keep_owner, progress=progress)
-    name = AppName.from_path_name(place.directory.name)
+    title = image.config.labels.get("org.opencontainers.image.title", place.directory.name)
+    name = AppName.from_path_name(title)
     home, lifecycle = root / "home/vcap", root / "lifecycle"
     if not (lifecycle / "launcher").is_file() or not home.is_dir():
         raise NotOurImage(str(place))

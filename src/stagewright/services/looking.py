@@ -8,7 +8,7 @@ from pathlib import Path
 from stagewright.droplets import BadDroplet, read_facts
 from stagewright.droplets.facts import facts_document
 from stagewright.images import ImageSummary, LayoutPlace, Place, read_layout, summarise
-from stagewright.services.launch import find_droplet
+from stagewright.services.launch import NotRunnable, find_droplet
 from stagewright.services.platform import Platform
 from stagewright.trees.files import file_digest
 from stagewright.trees.listing import list_archive
@@ -39,9 +39,7 @@ def inspect_droplet(path: Path, platform: Platform) -> dict[str, object]:
 def inspect_image(place: Place) -> dict[str, object]:
     """What an image in a layout holds: platform, layers, config, labels. Raises what reading a layout refuses."""
     if not isinstance(place, LayoutPlace):
-        raise BadDroplet(
-            place.file, "an image in a Docker archive cannot be inspected; 'docker load' it, or write oci:DIR"
-        )
+        raise NotRunnable(str(place))
     return _image_document(summarise(read_layout(place)))
 
 

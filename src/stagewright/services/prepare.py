@@ -11,6 +11,7 @@ from pathlib import Path
 from stagewright import __version__
 from stagewright.buildpacks import parse_reference
 from stagewright.model.build import AppManifest, BuildRequest, ImageTarget, Package
+from stagewright.model.buildpack import Buildpack
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
 from stagewright.model.events import Noted, Progressed
@@ -57,7 +58,7 @@ def prepare(
     )
     candidates = refs or platform.catalogue.detection_order()
     with watch.timing("buildpacks"):
-        buildpacks = tuple(platform.buildpacks.obtain(ref) for ref in candidates)
+        buildpacks = _with_keys_of_their_own(tuple(platform.buildpacks.obtain(ref) for ref in candidates))
     app = manifest.name or AppName.from_path_name(_stem(order.source))
     return BuildRequest(
         id=build,
@@ -71,6 +72,22 @@ def prepare(
         limits=_limits(order, manifest),
         droplet=order.droplet or platform.settings.state / "droplets" / f"{app}.tgz",
         images=order.images,
+    )
+
+
+def _with_keys_of_their_own(buildpacks: tuple[Buildpack, ...]) -> tuple[Buildpack, ...]:
+    """A key names a cache and a directory of the build; two different buildpacks of one name must not share them.
+
+    Keys hold no path, so that the same buildpacks are the same build on every machine. One buildpack twice has one key (§1.2).
+    """
+    first: dict[str, Buildpack] = {}
+    for buildpack in buildpacks:
+        first.setdefault(buildpack.key, buildpack)
+    return tuple(
+        buildpack
+        if buildpack.digest == first[buildpack.key].digest
+        else replace(buildpack, key=f"{buildpack.key}@{buildpack.digest.short}")
+        for buildpack in buildpacks
     )
 
 
@@ -150,4 +167,5 @@ def note_unenforced(platform: Platform, request: BuildRequest, events: EventSink
     """Say which limits the sandbox cannot hold here."""
     missing = platform.sandbox.unenforced(request.limits)
     if missing:
-        events(Noted(f"The {platform.sandbox.name} sandbox cannot hold these limits here: {', '.join(missing)}."))
+        where = "Without a sandbox" if platform.sandbox.name == "none" else f"In the {platform.sandbox.name} sandbox"
+        events(Noted(f"{where} these limits are not held here: {', '.join(missing)}."))

@@ -36,10 +36,10 @@ def obtain_stack(platform: Platform, name: StackName | None, events: EventSink) 
         if str(wanted) not in builtin_names():
             raise
     events(Noted(f"The stack {wanted} is not here yet; it is made once, which takes some minutes."))
-    return create_stack(platform, wanted, None, events)
+    return create_stack(platform, find_definition(wanted, None), events)
 
 
-def create_stack(platform: Platform, name: StackName, definition: Path | None, events: EventSink) -> Stack:
+def create_stack(platform: Platform, definition: Definition, events: EventSink) -> Stack:
     """Make the stack of a definition file, or of the built-in definition of that name; one that is there already is returned.
 
     Raises UnknownStack where there is no such definition, BadDefinition, and what making raises.
@@ -48,7 +48,7 @@ def create_stack(platform: Platform, name: StackName, definition: Path | None, e
 
     settings = platform.settings
     return create(
-        _definition(name, definition),
+        definition,
         platform.stacks,
         sources=settings.apt_sources,
         trust=settings.trust,
@@ -56,7 +56,8 @@ def create_stack(platform: Platform, name: StackName, definition: Path | None, e
     )
 
 
-def _definition(name: StackName, path: Path | None) -> Definition:
+def find_definition(name: StackName, path: Path | None) -> Definition:
+    """The definition in a file, under ``name``; without a file the built-in one. Raises UnknownDefinition, BadDefinition."""
     from stagewright.stacks.definition import builtin_definition, load_definition
 
     if path is None:

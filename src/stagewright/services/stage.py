@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,19 +34,18 @@ def stage(
 ) -> BuildStaged:
     """Stage ``order``. Raises the Problem that ended it, after telling it as BuildFailed; nothing is left behind then."""
     build = BuildId.new()
-    try:
+    with _telling(build, events):
         return _stage(build, order, platform, events, on_failure)
+
+
+@contextmanager
+def _telling(build: BuildId, events: EventSink) -> Iterator[None]:
+    """A Problem is told as BuildFailed before it is raised further."""
+    try:
+        yield
     except Problem as problem:
-        events(
-            BuildFailed(
-                build,
-                type(problem).__name__,
-                problem.whose_fault(),
-                problem.brief(),
-                problem.hint(),
-                problem.details(),
-            )
-        )
+        said = (problem.brief(), problem.hint(), problem.details())
+        events(BuildFailed(build, type(problem).__name__, problem.whose_fault(), *said))
         raise
 
 
@@ -57,7 +56,7 @@ def _stage(
     with watch.timing("sweep"):
         swept = platform.sweep()
     if swept:
-        events(Noted(f"Removed what {swept} killed run{'s' if swept > 1 else ''} had left behind."))
+        events(Noted("Removed what killed runs had left behind."))
     with ExitStack() as held:
         workspace = held.enter_context(platform.workspaces.open(build))
         request = prepare(order, platform, build, workspace, events, watch)
@@ -65,7 +64,8 @@ def _stage(
         note_unenforced(platform, request, events)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        with platform.stacks.hold(request.stack.name), _cache(order, platform, request, workspace, events, watch):
+        cache = _cache(order, platform, request, workspace, events, watch) if facts.earlier is None else nullcontext()
+        with platform.stacks.hold(request.stack.name), cache:
             facts = Building(request, workspace, _tools(platform, events, watch), facts, on_failure).run()
         with watch.timing("records"):
             droplet = _finish(platform, request, facts, key)
@@ -103,7 +103,8 @@ def check_reproducible(
         if second.droplet.tree == first.droplet.tree:
             events(Noted(f"Reproducible: both stagings gave the tree {first.droplet.tree}."))
             return first
-        raise NotReproducible(_differing(first.droplet.path, other_path))
+        with _telling(first.build, events):
+            raise NotReproducible(_differing(first.droplet.path, other_path))
     finally:
         other_path.unlink(missing_ok=True)
         other_path.with_name(other_path.name + ".json").unlink(missing_ok=True)

@@ -22,7 +22,11 @@ class UnknownStack(UsageProblem):
         return f"There is no stack {self.name} on this machine; there are: {_listed(self.known)}."
 
     def hint(self) -> str:
-        return f"Make it with: stagewright stack create {self.name}"
+        from stagewright.stacks.definition import builtin_names
+
+        if str(self.name) in builtin_names():
+            return f"Make it with: stagewright stack create {self.name}"
+        return f"Make it of a definition of your own (stagewright stack create {self.name} -f FILE), or import it."
 
 
 @dataclass(eq=False)

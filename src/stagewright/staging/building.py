@@ -27,9 +27,10 @@ from stagewright.staging.documents import plan_document
 from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.planner import chosen_buildpacks, plan
-from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed
+from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft
 from stagewright.staging.stopwatch import Stopwatch
-from stagewright.trees import chown_tree, remove_tree
+from stagewright.trees import Packed, chown_tree, remove_tree
+from stagewright.trees.problems import SpecialFile
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Building:
                 action = current.next(self.facts.done)
                 if action is None:
                     self._require_match(current)
+                    self.tools.records.save(self.request.id, plan_document(self.request, current, self.facts))
                     return self.facts
                 if executor is None and isinstance(action.step, RunScript):
                     executor = self._open(stack)
@@ -171,17 +173,10 @@ class Building:
         assert decided is not None  # noqa: S101 - planned before
         self.tools.events(ActionStarted(action))
         started = time.monotonic()
-        request, workspace = self.request, self.workspace
+        request = self.request
         info = staging_info(decided.detected, decided.processes, decided.entrypoint_prefix)
         with self.tools.watch.timing("droplet"):
-            packed = write_droplet(
-                workspace.app,
-                workspace.deps,
-                workspace.profile_d,
-                info,
-                request.droplet,
-                progress=lambda done, total: self.tools.events(Progressed("Packing the droplet", done, total)),
-            )
+            packed = self._write(info)
         droplet = Droplet(
             path=packed.path,
             digest=packed.digest,
@@ -201,6 +196,19 @@ class Building:
         seconds = time.monotonic() - started
         self.tools.events(ActionFinished(action, seconds, says=f"{show_size(droplet.size)}, {packed.entries} entries"))
         return replace(self.facts.after(action.key), droplet=droplet)
+
+    def _write(self, info: bytes) -> Packed:
+        workspace, destination = self.workspace, self.request.droplet
+
+        def progress(done: int, total: int | None) -> None:
+            self.tools.events(Progressed("Packing the droplet", done, total))
+
+        try:
+            return write_droplet(
+                workspace.app, workspace.deps, workspace.profile_d, info, destination, progress=progress
+            )
+        except SpecialFile as left:
+            raise SpecialFileLeft(str(left.path.relative_to(workspace.home)), left.kind) from left
 
     def _image(self, action: Action, target: ImageTarget) -> Facts:
         droplet = self.facts.droplet

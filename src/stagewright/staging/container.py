@@ -19,13 +19,14 @@ def build_container(
     request: BuildRequest, workspace: Workspace, trust: Trust, network: Network, layout: Layout
 ) -> ContainerSpec:
     """A build's container: the stack's build root, the workspace, the buildpacks, and the operator's trust, read-only."""
-    buildpacks = tuple(
-        Mount(buildpack.root, layout.buildpacks / key_directory(buildpack.key)) for buildpack in request.buildpacks
-    )
+    buildpacks = {
+        key_directory(buildpack.key): Mount(buildpack.root, layout.buildpacks / key_directory(buildpack.key))
+        for buildpack in request.buildpacks
+    }
     mounts = (
         Mount(workspace.home, layout.home, writable=True),
         Mount(workspace.tmp, layout.tmp, writable=True),
-        *buildpacks,
+        *buildpacks.values(),
         *trust_mounts(trust, workspace.scratch / "trust", request.stack.run.path),
     )
     return ContainerSpec(

@@ -79,7 +79,7 @@ class ScriptLines:
     carriage returns the last state is given.
     """
 
-    def __init__(self, masker: Masker, give: Callable[[Stream, str], None], keep: int = 20) -> None:
+    def __init__(self, masker: Masker, give: Callable[[Stream, str], None], keep: int = 12) -> None:
         self._masker = masker
         self._give = give
         self._open: dict[Stream, bytes] = dict.fromkeys(Stream, b"")

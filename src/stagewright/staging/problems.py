@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stagewright.errors import AppProblem, BuildpackProblem, LimitProblem, UsageProblem
+from stagewright.errors import AppProblem, BuildpackProblem, Fault, LimitProblem, UsageProblem
 from stagewright.model.buildpack import Script
 from stagewright.model.quantities import show_duration, show_size
 
@@ -50,6 +50,13 @@ class ScriptFailed(BuildpackProblem):
     def details(self) -> str:
         return "\n".join(self.tail)
 
+    def whose_fault(self) -> Fault:
+        return _SAID.get(self.code, Fault.BUILDPACK)
+
+
+_SAID = {65: Fault.APP, 66: Fault.APP, 69: Fault.PLATFORM, 75: Fault.PLATFORM}
+"""Exit codes by which a script can say whose fault it is: EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_TEMPFAIL of sysexits.h."""
+
 
 def _ending(code: int) -> str:
     return f"exit code {code}" if code <= 128 else f"exit code {code} (signal {code - 128})"
@@ -82,6 +89,20 @@ class PlaceReplaced(BuildpackProblem):
 
     def hint(self) -> str:
         return "A script may change what is in app, deps, profile.d and cache, but not replace these directories."
+
+
+@dataclass(eq=False)
+class SpecialFileLeft(BuildpackProblem):
+    """A script left something in the app or in deps that no droplet can hold."""
+
+    path: str
+    kind: str
+
+    def brief(self) -> str:
+        return f"A buildpack left a {self.kind} in the droplet, {self.path!r}; a droplet holds files, directories and links."
+
+    def hint(self) -> str:
+        return "The script that made it must remove it, or make it in /tmp."
 
 
 @dataclass(eq=False)
@@ -203,7 +224,8 @@ class NotReproducible(BuildpackProblem):
     differing: tuple[str, ...]
 
     def brief(self) -> str:
-        return f"Two stagings gave different droplets: {len(self.differing)} paths differ."
+        count = f"{len(self.differing)} paths differ" if len(self.differing) != 1 else "one path differs"
+        return f"Two stagings gave different droplets: {count}."
 
     def hint(self) -> str:
         return "Times, random numbers and build paths in files are the usual causes; the paths above say where to look."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stagewright.model.containers import Command, ContainerSpec, Limits, Mount, Network
 from stagewright.model.layout import LAUNCHER, Layout
@@ -15,7 +15,9 @@ from stagewright.ports.sandbox import Session
 from stagewright.staging.container import trust_mounts
 from stagewright.staging.environment import LOCALE, PATH
 
-_REGISTRIES = ("PIP_", "UV_", "NPM_", "npm_", "APT_", "CARGO_")
+_REGISTRIES = PurePosixPath("/trust")
+"""Where the settings of registries lie: they are for builds, not for apps."""
+_FOR_INSTALLERS = ("PIP_", "UV_", "NPM_", "npm_", "APT_", "CARGO_", "XDG_CONFIG_DIRS")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def app_container(app: AppToRun, name: str, scratch: Path, tmp: Path, trust: Tru
         Mount(app.home, Layout().home, writable=True),
         Mount(tmp, Layout().tmp, writable=True),
         *lifecycle,
-        *trust_mounts(trust, scratch / "trust", None),
+        *trust_mounts(_without_registries(trust), scratch / "trust", None),
     )
     return ContainerSpec(
         name=name,
@@ -52,7 +54,18 @@ def app_container(app: AppToRun, name: str, scratch: Path, tmp: Path, trust: Tru
     )
 
 
-def app_environment(app: AppToRun, trust: Mapping[str, str]) -> dict[str, str]:
+def _without_registries(trust: Trust) -> Trust:
+    """Certificates, names and proxies. What lies at a system's own place stays; what only a variable names goes with it."""
+    files = {path: content for path, content in trust.files.items() if not path.is_relative_to(_REGISTRIES)}
+    environment = {
+        name: value
+        for name, value in trust.environment.items()
+        if not (value.startswith(f"{_REGISTRIES}/") or name.startswith(_FOR_INSTALLERS))
+    }
+    return Trust(files, environment)
+
+
+def app_environment(app: AppToRun, trust: Trust) -> dict[str, str]:
     """The environment of a running app (contracts/cloudfoundry-staging.md §1.9, "LRP env"); the launcher adds to it."""
     application = {
         "application_name": str(app.name),
@@ -70,7 +83,7 @@ def app_environment(app: AppToRun, trust: Mapping[str, str]) -> dict[str, str]:
         "LANG": LOCALE,
         "USER": "vcap",
         "SHELL": "/bin/bash",
-        **{name: value for name, value in trust.items() if not name.startswith(_REGISTRIES)},
+        **_without_registries(trust).environment,
         **app.env,
         "PORT": port,
         "VCAP_APP_PORT": port,

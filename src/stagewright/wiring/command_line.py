@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from stagewright.buildpacks import BuildpackStore, Catalogue
-from stagewright.model.containers import Limits
 from stagewright.model.findings import Finding, Severity
 from stagewright.model.settings import Settings
 from stagewright.sandbox import choose
@@ -38,16 +37,5 @@ def findings(settings: Settings) -> tuple[Finding, ...]:
 
     state = settings.state / "sandbox"
     found = (*sandbox_findings(settings.runtime, state), *stack_findings(settings))
-    if any(finding.severity is Severity.MISSING for finding in found):
-        return found  # a sandbox that cannot run holds no limits, and says so less clearly
-    return (*found, _limits(settings))
-
-
-def _limits(settings: Settings) -> Finding:
-    """Which limits of a build will not be enforced, by the sandbox that ``auto`` chooses here."""
-    sandbox = choose("auto", runtime=settings.runtime, state=settings.state / "sandbox")
-    missing = sandbox.unenforced(Limits(cpus=1.0))
-    if not missing:
-        return Finding("limits", Severity.GOOD, f"the {sandbox.name} sandbox holds memory, pids, cpus, disk and time.")
-    says = f"the {sandbox.name} sandbox will not hold: {', '.join(missing)}."
-    return Finding("limits", Severity.WEAK, says, "run stagewright as root, or where a control group is delegated")
+    left_out = tuple(Finding("trust", Severity.WEAK, note) for note in settings.trust.notes)
+    return (*found, *left_out)

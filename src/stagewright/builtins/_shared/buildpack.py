@@ -87,7 +87,7 @@ def parse_arguments(argv: Sequence[str]) -> Staging:
 
 
 def script(body: Callable[[Staging], None]) -> NoReturn:
-    """Run supply or finalize with the arguments of the process; a ``BuildpackError`` becomes a message and exit status 1.
+    """Run supply or finalize with the arguments of the process; a ``BuildpackError`` becomes a message and its exit status.
 
     Modes of what is written do not depend on the umask that we were called with.
     """
@@ -96,7 +96,7 @@ def script(body: Callable[[Staging], None]) -> NoReturn:
         body(parse_arguments(sys.argv[1:]))
     except BuildpackError as failure:
         failure.show()
-        sys.exit(1)
+        sys.exit(failure.exit_status)
     sys.exit(0)
 
 
@@ -136,13 +136,25 @@ def warn(text: str) -> None:
         print(f"       ! {line}", flush=True)
 
 
+OF_THE_APP = 65
+"""Exit status of a script that says: the app must be mended (EX_DATAERR of sysexits.h)."""
+OF_THE_PLATFORM = 69
+"""Exit status of a script that says: something outside could not be reached (EX_UNAVAILABLE)."""
+_CUT_OFF = "network of the build cut off?"
+
+
 class BuildpackError(Exception):
-    """The staging cannot go on: what happened, and what to do about it."""
+    """The staging cannot go on: what happened, and what to do about it. A hint that asks for the network blames the platform."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status that says whose fault it is."""
+        return OF_THE_PLATFORM if _CUT_OFF in self.hint or _CUT_OFF in self.message else OF_THE_APP
 
     def show(self) -> None:
         """Written to standard error, after all that was said before."""

@@ -83,7 +83,11 @@ def collect(
 
 
 def _days(text: str) -> float:
-    return float(text[:-1]) * 86400 if text.endswith("d") else parse_duration(text)
+    """Days as well, since nobody counts those of a cache in hours."""
+    try:
+        return float(text[:-1]) * 86400 if text.endswith("d") else parse_duration(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an age; write it like 30d, 12h or 90m") from None
 
 
 def _age(seconds: float) -> str:

@@ -67,14 +67,16 @@ def run(
         )
         running: list[Session] = []
 
-        def stop() -> None:
+        def stop() -> bool:
             for session in running:
                 session.stop(Cause.CANCELLED, _GRACE)
+            return bool(running)
 
         def started(session: Session) -> None:
             running.append(session)
             if not command:
-                sys.stderr.write(f"{what}: process {process}, http://127.0.0.1:{port}, Ctrl-C stops it\n")
+                where = f"http://127.0.0.1:{port}, " if process == "web" else ""
+                sys.stderr.write(f"{what}: process {process}, {where}Ctrl-C stops it\n")
 
         with stopped_by_signals(stop):
             return verb(order, open_platform(from_environment(), sandbox), started)

@@ -33,7 +33,7 @@ def create(
     """Make a stack from Debian packages, once. 'stack show NAME --definition' prints what a definition looks like."""
 
     def work() -> int:
-        from stagewright.services.stacks import create_stack
+        from stagewright.services.stacks import create_stack, find_definition
         from stagewright.settings import from_environment
         from stagewright.stacks.problems import UnknownStack
         from stagewright.wiring.command_line import open_platform
@@ -47,8 +47,9 @@ def create(
             except UnknownStack:
                 pass
         with cancelled_by_signals(), open_log(sys.stdout) as log:
+            chosen = find_definition(wanted, definition)
             log.line(Line(Role.PHASE, f"Making the stack {name}"))
-            stack = create_stack(platform, wanted, definition, log.event)
+            stack = create_stack(platform, chosen, log.event)
             log.line(Line(Role.SUCCESS, f"Stack {stack.name} {stack.digest}"))
             log.line(
                 Line(Role.DETAIL, f"run root    {show_size(stack.run.size)}, {show_size(stack.layer.size)} compressed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,9 +43,15 @@ CommandOption = Annotated[
 Name = Annotated[
     str | None, typer.Option("--name", "-n", metavar="APP", help="The app's name; it names cache and droplet.")
 ]
-Memory = Annotated[str | None, typer.Option("--memory", "-m", metavar="1G", help="Memory of the build.")]
-Disk = Annotated[str | None, typer.Option("--disk", "-k", metavar="4G", help="What the build may write.")]
-Timeout = Annotated[str | None, typer.Option("--timeout", metavar="15m", help="Time of the whole staging.")]
+Memory = Annotated[
+    str | None,
+    typer.Option("--memory", "-m", metavar="1G", help="Memory of the build, 1G unless the manifest asks for more."),
+]
+Disk = Annotated[
+    str | None,
+    typer.Option("--disk", "-k", metavar="4G", help="What the build may write, 4G unless the manifest asks for more."),
+]
+Timeout = Annotated[str | None, typer.Option("--timeout", metavar="15m", help="Time of the whole staging, 15m.")]
 SandboxOption = Annotated[
     str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="How scripts are shut in.")
 ]
@@ -112,7 +119,7 @@ def stage(
         with cancelled_by_signals(), _log(as_json) as log:
             platform = _platform(sandbox, log)
             events = told.watching(log.event)
-            on_failure = _open_shell if shell_on_failure else None
+            on_failure = _shell_opener(log) if shell_on_failure else None
             verb = verbs.check_reproducible if check_reproducible else verbs.stage
             verb(order, platform, events, on_failure)
         return 0
@@ -217,7 +224,13 @@ def _platform(sandbox: str, log: _Log) -> Platform:
     return open_platform(from_environment(), sandbox)
 
 
-def _open_shell(session: Session, command: Command) -> None:
-    if sys.stdin.isatty():
-        sys.stderr.write("The build stands as the failed script left it. Leave this shell to end it.\n")
-    session.attach(command)
+def _shell_opener(log: _Log) -> Callable[[Session, Command], None]:
+    """Opens a shell in a build that failed, while the log is still."""
+
+    def open_shell(session: Session, command: Command) -> None:
+        with log.paused():
+            if sys.stdin.isatty():
+                sys.stderr.write("The build stands as the failed script left it. Leave this shell to end it.\n")
+            session.attach(command)
+
+    return open_shell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from types import TracebackType
 from typing import TextIO
@@ -56,6 +56,10 @@ class JsonLog(AbstractContextManager["JsonLog"]):
     def event(self, event: Event) -> None:
         self._out.write(json.dumps(event_document(event), ensure_ascii=True) + "\n")
         self._out.flush()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """While somebody else writes to where this goes."""
+        return nullcontext()
 
     def line(self, line: Line) -> None:
         self.event(Warned(line.text) if line.role is Role.WARNING else Noted(line.text))

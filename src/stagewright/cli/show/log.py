@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
@@ -70,6 +71,10 @@ class PlainLog(AbstractContextManager["PlainLog"]):
         self._out.write(f"{_PREFIX[line.role]}{line.text}\n")
         self._out.flush()
 
+    def paused(self) -> AbstractContextManager[None]:
+        """While somebody else writes to where this goes."""
+        return nullcontext()
+
     def _progress(self, event: Progressed) -> None:
         now = time.monotonic()
         if event.what != self._what:
@@ -126,6 +131,16 @@ class LiveLog(AbstractContextManager["LiveLog"]):
         from rich.text import Text
 
         self._console.print(Text(f"{_PREFIX[line.role]}{line.text}", style=_STYLE.get(line.role, "")))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While somebody else writes to the terminal."""
+        self._clear()
+        self._bar.stop()
+        try:
+            yield
+        finally:
+            self._bar.start()
 
     def _show(self, event: Progressed) -> None:
         if self._task is None or event.what != self._what:

@@ -54,7 +54,10 @@ def lines_of(event: Event) -> Iterator[Line]:
     match event:
         case BuildStarted():
             yield Line(Role.TITLE, f"Staging {event.app} on {event.stack} (build {event.build.short})")
-            yield Line(Role.DETAIL, f"source {event.files} entries, {show_size(event.size)}, {event.package}")
+            yield Line(
+                Role.DETAIL,
+                f"source {_count(event.files, 'entry', 'entries')}, {show_size(event.size)}, {event.package}",
+            )
         case PlanMade() | Progressed():
             return
         case ActionStarted(action=action):
@@ -71,6 +74,10 @@ def lines_of(event: Event) -> Iterator[Line]:
             yield from _staged(event)
         case BuildFailed():
             yield from _failed(event)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _started(action: Action) -> Iterator[Line]:
@@ -120,7 +127,8 @@ def _staged(event: BuildStaged) -> Iterator[Line]:
 
 def droplet_lines(droplet: Droplet) -> Iterator[Line]:
     """Where a droplet lies and what it starts."""
-    yield Line(Role.DETAIL, f"droplet  {droplet.path}  {show_size(droplet.size)}  {droplet.tree}")
+    yield Line(Role.DETAIL, f"droplet  {droplet.path}  {show_size(droplet.size)}")
+    yield Line(Role.DETAIL, f"tree     {droplet.tree}")
     for process in droplet.processes.types:
         yield Line(Role.DETAIL, f"process  {harmless(process.type)}: {harmless(process.command)}")
 
