@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -355,6 +357,31 @@ class TestNone(SandboxContract):
 @pytest.mark.skipif(not IS_ROOT, reason="the class above was tried directly")
 def test_rootless_as_another_user() -> None:
     run_as_another_user(f"{__file__}::TestRootless")
+
+
+@pytest.mark.root
+@pytest.mark.slow
+@pytest.mark.skipif(not IS_ROOT, reason="needs root, to mount control groups")
+def test_on_control_groups_of_version_2_alone() -> None:
+    """As on newer machines, whatever this one has; its controllers may be elsewhere, so limits are not tried."""
+    mount = 'umount --recursive /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && exec "$0" "$@"'
+    tests = ("-k", "exit_codes or leaves_running or remains or at_once", f"{__file__}::TestRootfulIdmapped")
+    ended = subprocess.run(
+        [
+            *("unshare", "--mount", "/bin/sh", "-c", mount),
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            *tests,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert " passed" in ended.stdout
 
 
 @contextmanager

@@ -79,6 +79,12 @@ class Hostile:
     def test_the_root_cannot_be_written(self, session: Session, place: str) -> None:
         assert bash(session, f"echo x > {place}").exit.code == 1
 
+    def test_the_root_and_its_additions_are_mounted_read_only(self, session: Session) -> None:
+        lines = [line.split() for line in bash(session, "cat /proc/self/mountinfo").out.splitlines()]
+        options = {line[4]: line[5].split(",") for line in lines}
+        assert "ro" in options["/"] and "ro" in options["/dev"] and "ro" in options["/proc/sys"]
+        assert "rw" in options["/home/vcap"] and "rw" in options["/tmp"]
+
     def test_read_only_mounts_cannot_be_written(self, sandbox: Sandbox, work: Workplace) -> None:
         given = work.at / "given"
         given.mkdir(mode=0o777)

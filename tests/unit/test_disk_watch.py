@@ -6,6 +6,9 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
+from stagewright.sandbox import disk_watch
 from stagewright.sandbox.disk_watch import DiskWatch
 
 LIMIT = 1 << 20
@@ -45,7 +48,8 @@ def test_the_growth_of_all_trees_counts(tmp_path: Path) -> None:
         assert told.wait(10)
 
 
-def test_a_check_sees_what_happened_since_the_last_count(tmp_path: Path) -> None:
+def test_a_check_sees_what_happened_since_the_last_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_watch, "_LOOKS", 60.0)
     told = threading.Event()
     with DiskWatch((tmp_path,), LIMIT, told.set) as watch:
         watch.wait_until_counted()
