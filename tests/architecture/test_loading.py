@@ -68,9 +68,8 @@ def test_stage_loads_only_the_libraries_that_it_needs() -> None:
 def test_the_command_itself_loads_none_of_them_on_its_way() -> None:
     """Imports inside of functions count, too: typer 0.29 loaded pydantic where it parsed the arguments."""
     command = (
-        "sys.argv[1:] = ['stage', '/does/not/exist', '--name', 'app', '--json']\n"
-        "from stagewright.cli.main import main\n"
-        "try: main()\n"
+        "from stagewright.cli.main import command_line\n"
+        "try: command_line('stage')(['stage', '/does/not/exist', '--name', 'app', '--json'])\n"
         "except SystemExit as end: assert end.code == 2, end.code\n"
     )
     loaded = loaded_by(command)
