@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from buildpack import Staging, detail, scratch, supplied_environment, warn, write_config, write_env
+from buildpack import Staging, capture, detail, fail, scratch, supplied_environment, warn, write_config, write_env
 from cache import Cache
 
 from nodejs_buildpack.environment import add_headers, base_environment, manager_environment
@@ -20,6 +20,7 @@ from nodejs_buildpack.package_json import AppPackage, read_package
 from nodejs_buildpack.profile import write_profiles
 from nodejs_buildpack.request import node_request
 from nodejs_buildpack.runtime import Node, Program, install_node, install_program
+from nodejs_buildpack.semver import Version
 from nodejs_buildpack.tidy import tidy
 from nodejs_buildpack.toolbox import Toolbox
 
@@ -83,17 +84,33 @@ def _install_manager(bench: Bench, node: Node, manager: Manager) -> tuple[Instal
     npm = manager if manager.name == "npm" else Manager("npm", bench.package.engines.get("npm", ""), "", None)
     programs = [_install_program(bench, node, npm)]
     command = [str(staging.own / "bin" / manager.command)]
+    version = programs[0].version
     if manager.name == "berry" and berry.yarn_path:
-        detail(f"yarn is the release that lies in the app: {berry.yarn_path}")
         command = [str(staging.own / "bin" / "node"), str(staging.build / berry.yarn_path)]
+        version = _release_in_app(bench, berry.yarn_path, command)
     elif manager.name != "npm":
         programs.append(_install_program(bench, node, manager))
+        version = programs[1].version
     environment = manager_environment(bench.environment, staging, bench.cache, manager, berry, bench.scratch)
     if not add_headers(environment, node, staging, bench.scratch):
         detail(f"Node.js {node.version} came without headers: a module that must be compiled will try to fetch them.")
     note = bench.cache.directory_for("installed") / "lock.sha256"
-    installer = Installer(staging.build, manager, programs[-1].version, command, environment, berry, note)
+    installer = Installer(staging.build, manager, version, command, environment, berry, note)
     return installer, [*(program.cache_name for program in programs), *CACHES[manager.name]]
+
+
+def _release_in_app(bench: Bench, path: str, command: list[str]) -> Version:
+    """The version of a yarn that the app brings with it (yarnPath of .yarnrc.yml)."""
+    hint = (
+        "Commit the file that yarnPath of .yarnrc.yml names, or remove yarnPath and name a version in packageManager."
+    )
+    if not (bench.staging.build / path).is_file():
+        fail(f"yarnPath of .yarnrc.yml names {path}, which is not in the app.", hint)
+    said = capture(
+        [*command, "--version"], cwd=bench.staging.build, env=bench.environment, name=path, hint=hint
+    ).strip()
+    detail(f"yarn {said}, which lies in the app: {path}")
+    return Version.parse(said)
 
 
 def _install_program(bench: Bench, node: Node, manager: Manager) -> Program:
