@@ -58,7 +58,7 @@ def _make(root: Path) -> None:
         env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
     )
     root.mkdir()
-    subprocess.run(["tar", "-xf", str(archive), "-C", str(root), "--numeric-owner", "--exclude=./dev/*"], check=True)
+    subprocess.run(["tar", "-xpf", str(archive), "-C", str(root), "--numeric-owner", "--exclude=./dev/*"], check=True)
     archive.unlink()
     for place in (*MOUNT_POINTS, Path("/etc")):
         (root / str(place).lstrip("/")).mkdir(parents=True, exist_ok=True)
