@@ -53,8 +53,9 @@ def test_bsdtar(archive: Path, odd_tree: Path, out: Path) -> None:
 
 def test_python(archive: Path, odd_tree: Path, out: Path) -> None:
     with tarfile.open(archive, encoding="utf-8", errors="surrogateescape") as opened:
+        opened.extraction_filter = lambda member, _: member  # all is ours; Python 3.11.2 knows no filter argument
         for member in opened:
-            opened.extract(member, out, numeric_owner=True, filter="fully_trusted")
+            opened.extract(member, out, numeric_owner=True)
     assert facts(out) == facts(odd_tree)
 
 

@@ -49,8 +49,9 @@ class TestContent:
         packed = pack([Placed(odd_tree, TOP)], tmp_path / "odd.tgz", keep_owner=True)
         (tmp_path / "back").mkdir()
         with tarfile.open(packed.path, errors="surrogateescape", encoding="utf-8") as archive:
+            archive.extraction_filter = lambda member, _: member  # all is ours; Python 3.11.2 knows no filter argument
             for member in archive:
-                archive.extract(member, tmp_path / "back", filter="fully_trusted", numeric_owner=True)
+                archive.extract(member, tmp_path / "back", numeric_owner=True)
         assert facts(tmp_path / "back") == facts(odd_tree)
 
     def test_what_it_says_of_itself(self, odd_tree: Path, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class TestDiskUse:
 
     def test_nothing_hides_in_the_deep(self, tmp_path: Path) -> None:
         make_deep(tmp_path, 3000)
-        assert disk_use(tmp_path) > 1 << 20
+        assert disk_use(tmp_path) >= 1 << 20
         remove_tree(tmp_path)
 
     def test_while_files_come_and_go(self, tmp_path: Path) -> None:
