@@ -88,6 +88,7 @@ class Attached:
             process.wait()
             os.close(master)
             os.close(slave)
+            choose(self.kind, runtime=None, state=tmp_path / "state").sweep()
 
     # Without a terminal
 
