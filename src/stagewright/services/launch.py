@@ -15,6 +15,7 @@ from stagewright.model.containers import Command, Limits
 from stagewright.model.names import AppName, BuildId, StackName
 from stagewright.model.process import Processes
 from stagewright.model.stack import Stack
+from stagewright.model.tree import Owner
 from stagewright.ports.events import deaf
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.progress import Progress, silent
@@ -23,6 +24,7 @@ from stagewright.services.platform import Platform
 from stagewright.services.stacks import obtain_stack
 from stagewright.staging.environment import check_variables
 from stagewright.staging.running import AppToRun, app_container, app_environment, launch_command
+from stagewright.trees import remove_tree
 
 NO_TIME_OUT = 10 * 365 * 86400.0
 
@@ -140,11 +142,7 @@ def _droplet(
     owner = platform.sandbox.owner
     opened = open_droplet(found, home, bounds=platform.settings.bounds, owner=owner, progress=progress)
     _require_process(order.arguments, opened.processes)
-    for directory in ("tmp", "logs", "deps", "profile.d"):
-        (home / directory).mkdir(exist_ok=True)
-    if owner is not None:
-        for path in (home, *(home / directory for directory in ("tmp", "logs", "deps", "profile.d"))):
-            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
+    _complete(home, owner)
     lifecycle = workspace.root / "lifecycle"
     lifecycle.mkdir()
     launch_files(opened.processes, opened.entrypoint_prefix).write(lifecycle)
@@ -152,6 +150,18 @@ def _droplet(
     stack = obtain_stack(platform, order.stack or (facts.stack if facts is not None else None), deaf)
     name = facts.app if facts is not None else AppName.from_path_name(found.stem)
     return AppToRun(name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
+
+
+def _complete(home: Path, owner: Owner | None) -> None:
+    """Add the directories that a launcher counts on. A droplet of anybody's may hold a link or a file in their place."""
+    if owner is not None:
+        os.chown(home, owner.uid, owner.gid)
+    for path in (home / name for name in ("tmp", "logs", "deps", "profile.d")):
+        if path.is_symlink() or not path.is_dir():
+            remove_tree(path)
+            path.mkdir()
+            if owner is not None:
+                os.chown(path, owner.uid, owner.gid)
 
 
 def _image(
@@ -168,7 +178,7 @@ def _image(
     title = image.config.labels.get("org.opencontainers.image.title", place.directory.name)
     name = AppName.from_path_name(title)
     home, lifecycle = root / "home/vcap", root / "lifecycle"
-    if not (lifecycle / "launcher").is_file() or not home.is_dir():
+    if not (_lies_in(lifecycle / "launcher", root) and _lies_in(home, root) and home.is_dir()):
         raise NotOurImage(str(place))
     if base is None:
         return AppToRun(name, root, home, None, order.env, order.port, _limits(order)), image.config.env
@@ -188,6 +198,11 @@ def _apart_from_stack(image: Image, platform: Platform) -> tuple[Stack | None, I
     config = image.config
     above = replace(config, diff_ids=config.diff_ids[1:], history=config.history[1:])
     return stack, Image.of(above, image.layers[1:])
+
+
+def _lies_in(path: Path, root: Path) -> bool:
+    """Whether ``path`` is there without a link on the way: what is mounted must be of the image, not of this machine."""
+    return path.exists() and path.resolve() == root.resolve() / path.relative_to(root)
 
 
 def _labelled(config: ImageConfig) -> Processes | None:
