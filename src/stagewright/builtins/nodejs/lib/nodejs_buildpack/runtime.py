@@ -6,13 +6,15 @@ later buildpacks and the running app find. The headers stay in the cache: only c
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from buildpack import BuildpackError, CommandError, Staging, detail, fail, link_program, step, warn
+from buildpack import BuildpackError, CommandError, Staging, detail, fail, link_program, run, step, warn
 from cache import Cache
 
 from nodejs_buildpack.choice import OLDEST, Chosen, advice, choose, unmet
@@ -20,6 +22,12 @@ from nodejs_buildpack.registry import check_hash, extract, program_files
 from nodejs_buildpack.request import NodeRequest
 from nodejs_buildpack.semver import Version
 from nodejs_buildpack.toolbox import NODE_HINT, Toolbox, architecture
+
+NOTES = "notes"
+"""The directory of the cache for what we remember ourselves."""
+
+FRESH = 3600
+"""Seconds for which an answer of npm about versions holds."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def _chosen(cache: Cache, toolbox: Toolbox, request: NodeRequest | None) -> Chos
     if exact is not None and exact in known:
         return Chosen(exact, f"{request.source} asks for exactly that")
     try:
-        known.update(toolbox.registry.versions(_package()))
+        known.update(_published(cache, toolbox, time.time()))
     except CommandError as failure:
         chosen = choose(request, known)
         if chosen is None:
@@ -96,6 +104,21 @@ def _chosen(cache: Cache, toolbox: Toolbox, request: NodeRequest | None) -> Chos
     if chosen is None:
         fail(*unmet(request, known, architecture()))
     return chosen
+
+
+def _published(cache: Cache, toolbox: Toolbox, now: float) -> list[Version]:
+    """The versions that npm has; what it said less than an hour ago is not asked again."""
+    note = cache.directory_for(NOTES) / f"{_package()}.json"
+    try:
+        said = json.loads(note.read_text(encoding="utf-8"))
+        if 0 <= now - float(said["asked"]) < FRESH:
+            return [Version.parse(text) for text in said["versions"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        # None yet, or not ours: ask.
+        pass
+    versions = toolbox.registry.versions(_package())
+    note.write_text(json.dumps({"asked": now, "versions": [str(version) for version in versions]}) + "\n")
+    return versions
 
 
 @dataclass(frozen=True)
@@ -125,13 +148,15 @@ def install_program(staging: Staging, cache: Cache, program: Program, toolbox: T
         archive = toolbox.registry.pack(program.package, program.version)
         if program.hash is not None:
             check_hash(archive, *program.hash, f"{program.tool} {program.version}")
-        extract(archive, into)
+        extract(archive, into, lambda path: path.parts[0] not in ("docs", "man"))
         _add_native_pnpm(program, into, toolbox)
 
     version = f"{program.version}{'+' + '.'.join(program.hash) if program.hash else ''}"
     place = cache.have(program.cache_name, version, fetch, shown=f"{program.tool} {program.version}")
     target = staging.own / "node" / "lib" / "node_modules" / program.package
-    shutil.copytree(place, target, symlinks=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Thousands of small files: a quarter of the time that Python takes for them.
+    run(["cp", "-R", "--preserve=mode", "--", place, target])
     for name, file in program_files(target, program.names).items():
         link_program(staging, file, name)
 

@@ -19,7 +19,7 @@ from nodejs_buildpack.managers import Manager, berry_settings, choose_manager, l
 from nodejs_buildpack.package_json import AppPackage, read_package
 from nodejs_buildpack.profile import write_profiles
 from nodejs_buildpack.request import node_request
-from nodejs_buildpack.runtime import Node, Program, install_node, install_program
+from nodejs_buildpack.runtime import NOTES, Node, Program, install_node, install_program
 from nodejs_buildpack.semver import Version
 from nodejs_buildpack.tidy import tidy
 from nodejs_buildpack.toolbox import Toolbox
@@ -61,7 +61,7 @@ def supply(staging: Staging) -> None:
             warn("There is no package.json: Node.js and npm are brought, and nothing is installed.")
         else:
             _install_packages(bench, installer)
-    cache.forget([node.cache_name, "installed", *kept])
+    cache.forget([node.cache_name, NOTES, *kept])
     write_config(staging, "nodejs")
     write_env(staging, "NODE_ENV", environment["NODE_ENV"])
     write_profiles(staging)
@@ -94,7 +94,7 @@ def _install_manager(bench: Bench, node: Node, manager: Manager) -> tuple[Instal
     environment = manager_environment(bench.environment, staging, bench.cache, manager, berry, bench.scratch)
     if not add_headers(environment, node, staging, bench.scratch):
         detail(f"Node.js {node.version} came without headers: a module that must be compiled will try to fetch them.")
-    note = bench.cache.directory_for("installed") / "lock.sha256"
+    note = bench.cache.directory_for(NOTES) / "lock.sha256"
     installer = Installer(staging.build, manager, version, command, environment, berry, note)
     return installer, [*(program.cache_name for program in programs), *CACHES[manager.name]]
 

@@ -70,9 +70,9 @@ class Toolbox:
         if len(nodes) != 1 or len(npms) != 1:
             return None
         npm = self._cache.directory / npms[0]
-        program, npm_cli = self._cache.directory / nodes[0] / "bin" / "node", npm / "bin" / "npm-cli.js"
+        program = self._cache.directory / nodes[0] / "bin" / "node"
         try:
-            capture([program, npm_cli, "--version"], cwd=self._scratch, env=self._environment)
+            capture([program, "--version"], cwd=self._scratch, env=self._environment)
         except BuildpackError:
             # Another stack or machine than the one that filled the cache.
             return None
