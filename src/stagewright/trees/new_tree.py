@@ -70,8 +70,6 @@ class NewTree:
             raise RuleBroken("its link leads to nothing that can be named")
         if len(target) > TARGET_LIMIT:
             raise RuleBroken(f"its link leads to a path of more than {TARGET_LIMIT} bytes")
-        if self._links is LinkPolicy.INSIDE and target.startswith(b"/"):
-            raise RuleBroken("it is a link that leads out of the tree")
         name = self._vacate(path)
         os.symlink(target, name, dir_fd=self._descent.fd)
         self._kinds[path] = EntryKind.LINK

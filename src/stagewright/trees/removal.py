@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import stat
@@ -35,9 +34,9 @@ def remove_tree(path: Path) -> None:
             raise TreeFailure(path, f"something is mounted at {mounted}; unmount it first")
         for _ in range(_PASSES - 1):
             with suppress(OSError):
-                _remove_directory(path, status.st_dev)
+                _remove_directory(path)
                 return
-        _remove_directory(path, status.st_dev)
+        _remove_directory(path)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -54,17 +53,17 @@ def _mounted_below(path: Path) -> Path | None:
     return None
 
 
-def _remove_directory(path: Path, device: int) -> None:
+def _remove_directory(path: Path) -> None:
     _make_passable(path, None)
     with Descent(path) as descent:
         names = [""]
-        levels = [_remove_files(descent.fd, device)]
+        levels = [_remove_files(descent.fd)]
         while levels:
             if levels[-1]:
                 name = levels[-1].pop()
                 _enter(descent, name)
                 names.append(name)
-                levels.append(_remove_files(descent.fd, device))
+                levels.append(_remove_files(descent.fd))
                 continue
             levels.pop()
             name = names.pop()
@@ -74,12 +73,9 @@ def _remove_directory(path: Path, device: int) -> None:
     path.rmdir()
 
 
-def _remove_files(descriptor: int, device: int) -> list[str]:
+def _remove_files(descriptor: int) -> list[str]:
     """Remove what lies in a directory, but for its directories; returns their names."""
-    status = os.fstat(descriptor)
-    if status.st_dev != device:
-        raise OSError(errno.EXDEV, "another file system is mounted below it")
-    if status.st_mode & _PASSABLE != _PASSABLE:
+    if os.fstat(descriptor).st_mode & _PASSABLE != _PASSABLE:
         os.fchmod(descriptor, _PASSABLE)
     with os.scandir(descriptor) as entries:
         named = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]

@@ -107,6 +107,14 @@ class TestCanonical:
         bytes_of = [pack([Placed(root, TOP)], tmp_path / "out.tgz").digest for root in (one, other)]
         assert bytes_of[0] == bytes_of[1]
 
+    def test_entries_are_in_the_order_of_their_names(self, tmp_path: Path) -> None:
+        for name in ("b", "a", "a-", "a.x", "A", "ü", "~"):
+            for below in ("2", "10", "1"):
+                (tmp_path / "tree" / name / below).mkdir(parents=True)
+        found = names(pack([Placed(tmp_path / "tree", TOP)], tmp_path / "out.tgz").path)
+        assert found == sorted(found, key=lambda name: [raw.encode() for raw in name.split("/")])
+        assert found[:6] == ["A", "A/1", "A/10", "A/2", "a", "a/1"]
+
     @pytest.mark.parametrize(
         "change",
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from tests.odd_trees import as_nobody, facts, make_odd_tree, open_to_all
 
 from stagewright.model.tree import Owner
 from stagewright.trees import TreeFailure, chown_tree, disk_use, remove_tree
+from stagewright.trees.descent import Descent
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
@@ -32,6 +34,44 @@ def make_deep(root: Path, levels: int) -> None:
     os.close(descriptor)
 
 
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    """As on a machine that lets a process have no more than 256 files open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, before[0]), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+class TestDescent:
+    def test_a_directory_that_was_moved_is_not_left_upwards(self, tmp_path: Path) -> None:
+        """Beyond what stays open the way back is '..', which leads elsewhere then."""
+        deep = tmp_path.joinpath(*["d"] * 70)
+        deep.mkdir(parents=True)
+        with Descent(tmp_path) as descent:
+            for _ in range(70):
+                descent.down("d")
+            deep.rename(tmp_path / "elsewhere")
+            with pytest.raises(OSError, match="moved while it was read"):
+                descent.up()
+
+    def test_up_and_down(self, tmp_path: Path) -> None:
+        tmp_path.joinpath(*["d"] * 70).mkdir(parents=True)
+        with Descent(tmp_path) as descent:
+            for _ in range(70):
+                descent.down("d")
+            for _ in range(70):
+                descent.up()
+            assert descent.depth == 0
+            assert os.fstat(descent.fd).st_ino == tmp_path.stat().st_ino
+
+    def test_links_are_not_entered(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("/usr")
+        with Descent(tmp_path) as descent, pytest.raises(OSError, match="Not a directory"):
+            descent.down("link")
+
+
+@pytest.mark.usefixtures("few_descriptors")
 class TestDiskUse:
     def test_as_du_counts(self, odd_tree: Path) -> None:
         du = subprocess.run(["du", "-s", "-B1", odd_tree], capture_output=True, check=True).stdout
@@ -48,6 +88,17 @@ class TestDiskUse:
     def test_a_link_takes_none(self, tmp_path: Path) -> None:
         (tmp_path / "link").symlink_to("/usr")
         assert disk_use(tmp_path / "link") == 0
+
+    @pytest.mark.root
+    @root_only
+    def test_other_file_systems_are_left_out(self, tmp_path: Path) -> None:
+        (tmp_path / "mount").mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path / "mount"], check=True)
+        try:
+            (tmp_path / "mount" / "file").write_bytes(bytes(5 << 20))
+            assert disk_use(tmp_path) < 1 << 20
+        finally:
+            subprocess.run(["umount", tmp_path / "mount"], check=True)
 
     def test_nothing_hides_in_the_deep(self, tmp_path: Path) -> None:
         make_deep(tmp_path, 3000)
@@ -76,6 +127,7 @@ class TestDiskUse:
             thread.join()
 
 
+@pytest.mark.usefixtures("few_descriptors")
 class TestRemoval:
     def test_odd_things(self, odd_tree: Path, tmp_path: Path) -> None:
         (tmp_path / "outside").write_bytes(b"untouched")
