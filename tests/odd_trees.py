@@ -69,6 +69,7 @@ def facts(root: Path) -> dict[bytes, tuple[object, ...]]:
     found: dict[bytes, tuple[object, ...]] = {}
     twins: dict[int, bytes] = {}
     for directory, directories, files in os.walk(root):
+        directories.sort()  # of hard links the first that is met names the twins
         for name in sorted(directories + files):
             path = Path(directory) / name
             status = path.lstat()

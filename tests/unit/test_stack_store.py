@@ -59,7 +59,10 @@ def test_an_empty_store_is_no_failure(store: StackStore) -> None:
     with pytest.raises(UnknownStack) as caught:
         store.get(NAME)
     assert "there are: none" in caught.value.brief()
-    assert caught.value.hint() == "Make it with: stagewright stack create small"
+    assert "stagewright stack create small -f FILE" in caught.value.hint()
+    with pytest.raises(UnknownStack) as caught:
+        store.get(StackName("debian12"))
+    assert caught.value.hint() == "Make it with: stagewright stack create debian12"
 
 
 def test_what_was_kept_comes_back(store: StackStore) -> None:
