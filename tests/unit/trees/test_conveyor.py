@@ -19,9 +19,11 @@ class Collector:
         self.chunks: list[bytes] = []
         self.ended = False
         self._fails_at = fails_at
+        self._calls = 0
 
     def take(self, chunk: memoryview) -> None:
-        if len(self.chunks) == self._fails_at:
+        self._calls += 1
+        if self._calls - 1 == self._fails_at:
             raise ConnectionError("told to")
         self.chunks.append(bytes(chunk))
 
