@@ -33,6 +33,8 @@ from stagewright.trees import (
 )
 from stagewright.trees.tar_header import DIRECTORY, END, FILE, HARD_LINK, LINK, Header, encode, padding
 
+pytestmark = pytest.mark.slow
+
 TOP = PurePosixPath()
 SMALL = Bounds(entries=200, bytes=1 << 20, ratio=200, ratio_from=1 << 20, name_bytes=600, depth=12)
 

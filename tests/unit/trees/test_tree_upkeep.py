@@ -100,6 +100,7 @@ class TestDiskUse:
         finally:
             subprocess.run(["umount", tmp_path / "mount"], check=True)
 
+    @pytest.mark.slow
     def test_nothing_hides_in_the_deep(self, tmp_path: Path) -> None:
         make_deep(tmp_path, 3000)
         assert disk_use(tmp_path) >= 1 << 20
@@ -152,6 +153,7 @@ class TestRemoval:
         remove_tree(tmp_path / "link")
         assert sorted(facts(tmp_path)) == [b"kept", b"kept/deep"]
 
+    @pytest.mark.slow
     def test_deeper_than_a_path_or_the_stack(self, tmp_path: Path) -> None:
         (tmp_path / "tree").mkdir()
         make_deep(tmp_path / "tree", 5000)
