@@ -26,7 +26,6 @@ from stagewright.staging.problems import NotReproducible
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import remove_tree
 from stagewright.trees.files import file_digest, install_copy
-from stagewright.trees.listing import tree_listing
 
 
 def stage(
@@ -111,6 +110,8 @@ def check_reproducible(
 
 
 def _differing(first: Path, second: Path) -> tuple[str, ...]:
+    from stagewright.trees.listing import tree_listing  # tarfile costs a build without a comparison nothing
+
     one, two = tree_listing(first), tree_listing(second)
     paths = sorted(one.keys() | two.keys())
     return tuple(
