@@ -408,3 +408,82 @@ def test_a_link_in_the_place_of_a_cache_or_deps_directory_is_not_followed(
     told(ended, 0)
     assert "from the host" not in ended.out
     assert [path.name for path in bait.iterdir()] == ["launch.yml"]
+
+
+def test_a_strangers_manifest_cannot_name_a_directory_of_this_machine(
+    tmp_path: Path, fresh: Installation, droplet: Path
+) -> None:
+    private = serving(tmp_path / "private")
+    archive = tmp_path / "app.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("manifest.yml", f"applications: [{{name: a, buildpacks: ['{private}']}}]")
+        zipped.writestr("index.html", "x")
+    told(fresh("stage", archive, "-d", droplet), 3, "private", "--buildpack", "the app")
+    inside = write_app(tmp_path / "app", manifest__yml="applications: [{name: a, buildpacks: [../private]}]")
+    told(fresh("stage", inside, "-d", droplet), 3, "../private", "--buildpack")
+    assert fresh("stage", inside, "-b", private, "-d", tmp_path / "d.tgz").code == 0
+
+
+def test_targets_are_looked_at_before_anything_runs(tmp_path: Path, fresh: Installation) -> None:
+    app, buildpack = write_app(tmp_path / "app"), serving(tmp_path / "bp", supply="echo SCRIPTS RAN")
+    (tmp_path / "file").write_text("x")
+    for flags in (
+        ("-d", tmp_path),
+        ("-d", tmp_path / "file" / "d.tgz"),
+        ("-d", "/proc/d.tgz"),
+        ("-i", f"oci:{tmp_path / 'file'}"),
+        ("-i", f"oci:{tmp_path / 'file' / 'x'}"),
+        ("-i", "docker-archive:/proc/x/a.tar"),
+    ):
+        ended = fresh("stage", app, "-b", buildpack, *flags)
+        told(ended, 2, "the command")
+        assert "SCRIPTS RAN" not in ended.out
+
+
+def test_what_is_written_into_the_app_is_no_part_of_it(tmp_path: Path, fresh: Installation) -> None:
+    app, buildpack = write_app(tmp_path / "app"), serving(tmp_path / "bp")
+    seen = []
+    for _ in range(2):
+        ended = fresh("stage", app, "-b", buildpack, "-d", app / "out.tgz", "-i", f"oci:{app / 'img'}", "--json")
+        assert ended.code == 0, ended.err
+        seen.append(ended.result["package"])
+    assert seen[0] == seen[1]
+
+
+def test_a_sparse_file_without_end_ends_with_the_time(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
+    buildpack = serving(tmp_path / "bp", finalize='truncate -s 200G "$1/hole"')
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "--timeout", "3s", "-d", droplet, timeout=60)
+    told(ended, 20, "packing")
+
+
+@pytest.mark.parametrize("script", ["supply", "finalize"])
+def test_a_cache_that_a_script_removed_is_no_failure(tmp_path: Path, fresh: Installation, script: str) -> None:
+    buildpack = serving(tmp_path / "bp", **{script: "rm -rf /home/vcap/cache"})
+    told(fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "-d", tmp_path / "d.tgz"), 0)
+
+
+@pytest.mark.parametrize("flag", ["--timeout=0", "--memory=0", "--memory=1", "--disk=0", "--memory=99999999T"])
+def test_limits_out_of_bounds(tmp_path: Path, fresh: Installation, droplet: Path, flag: str) -> None:
+    told(fresh("stage", write_app(tmp_path / "app"), flag, "-d", droplet), 2, flag.split("=")[0], "bounds")
+
+
+def test_odd_paths_are_refused_in_words(tmp_path: Path, fresh: Installation) -> None:
+    told(fresh("stage", "x" * 300), 3, "cannot be staged")
+    told(fresh("run", "x" * 300), 2, "no droplet")
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/d\xe9")
+    app = write_app(Path(odd))
+    told(fresh("stage", app, "-b", serving(tmp_path / "bp"), "-d", tmp_path / "d.tgz"), 0)
+
+
+def test_a_reproducibility_check_keeps_if_changed_working(tmp_path: Path, fresh: Installation) -> None:
+    app, buildpack = write_app(tmp_path / "app"), serving(tmp_path / "bp")
+    assert fresh("stage", app, "-b", buildpack, "--check-reproducible", "-d", tmp_path / "d.tgz").code == 0
+    again = fresh("stage", app, "-b", buildpack, "--if-changed", "-d", tmp_path / "d.tgz", "--json")
+    assert again.result["reused"] is True
+
+
+def test_a_closed_standard_output_is_no_failure(tmp_path: Path, fresh: Installation) -> None:
+    app, buildpack = write_app(tmp_path / "app"), serving(tmp_path / "bp")
+    command = f'exec "{COMMAND}" stage "{app}" -b "{buildpack}" -d "{tmp_path / "d.tgz"}" >&-'
+    ended = subprocess.run(["bash", "-c", command], env=fresh.environment(), capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")

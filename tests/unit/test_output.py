@@ -99,3 +99,7 @@ def test_the_last_lines_are_kept() -> None:
 )
 def test_which_values_are_secret(name: str, value: str, secret: bool) -> None:
     assert bool(secret_values({name: value})) is secret
+
+
+def test_a_colour_within_a_secret_does_not_hide_it() -> None:
+    assert shown([b"sup\x1b[0m3rs3cret\n"], ["sup3rs3cret"]) == [MASK]

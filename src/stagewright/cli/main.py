@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,11 +86,22 @@ def main() -> None:
         sys.stderr.write("Stagewright runs on Linux only: its sandbox is made of the Linux kernel's namespaces.\n")
         raise SystemExit(4)
     os.umask(0o022)
+    # Before there is anything to clean up, Ctrl-C simply ends us; what needs more says so itself.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _open_missing_streams()
     try:
         command_line(sys.argv[1] if len(sys.argv) > 1 else "")()
     except SystemExit as end:
         _end(end)
         raise
+
+
+def _open_missing_streams() -> None:
+    """A standard stream that the caller closed is nowhere, not a failure."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we last
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as we last
 
 
 def _end(end: SystemExit) -> None:

@@ -11,6 +11,7 @@ from stagewright.errors import UsageProblem
 from stagewright.model.build import ImageForm, ImageTarget
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
 
 
 @dataclass(eq=False)
@@ -35,6 +36,18 @@ def parsed(flag: str, text: str | None, parse: Callable[[str], T]) -> T | None:
         return parse(text)
     except ValueError as error:
         raise BadOption(flag, str(error)) from error
+
+
+def within(parse: Callable[[str], N], least: N, most: N, words: str) -> Callable[[str], N]:
+    """``parse``, refusing what is out of bounds."""
+
+    def bounded(text: str) -> N:
+        value = parse(text)
+        if not least <= value <= most:
+            raise ValueError(f"{text} is out of bounds: {words}")
+        return value
+
+    return bounded
 
 
 def environment(pairs: Iterable[str], files: Iterable[Path]) -> dict[str, str]:

@@ -105,6 +105,6 @@ def key_of(*parts: str | Digest | None) -> Digest:
     """A key over parts whose borders count: (``ab``, ``c``) and (``a``, ``bc``) differ."""
     hasher = hashlib.sha256()
     for part in parts:
-        encoded = str(part).encode() if part is not None else b""
+        encoded = str(part).encode("utf-8", "surrogateescape") if part is not None else b""
         hasher.update(f"{'-' if part is None else len(encoded)}:".encode() + encoded)
     return Digest(hasher.hexdigest())

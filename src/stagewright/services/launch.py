@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -107,12 +107,14 @@ def shell(order: LaunchOrder, platform: Platform, progress: Progress = silent) -
 
 def find_droplet(path: Path, platform: Platform) -> Path:
     """The droplet at ``path``, or the one of the app of that name that was staged here. Raises NoSuchDroplet."""
-    if path.is_file():
-        return path
-    if len(path.parts) == 1:
-        kept = platform.settings.state / "droplets" / f"{path}.tgz"
-        if kept.is_file():
+    kept = platform.settings.state / "droplets" / f"{path}.tgz"
+    try:
+        if path.is_file():
+            return path
+        if len(path.parts) == 1 and kept.is_file():
             return kept
+    except OSError as error:  # a name that no file system takes, a directory that is closed to us
+        raise NoSuchDroplet(path) from error
     raise NoSuchDroplet(path)
 
 
@@ -126,9 +128,10 @@ def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Itera
             app, base_env = _droplet(order, order.what, platform, workspace, progress)
         else:
             app, base_env = _image(order, order.what, platform, workspace, progress)
+        held = platform.stacks.hold(app.stack) if app.stack is not None else nullcontext()
         settings = platform.settings
         spec = app_container(app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network)
-        with platform.sandbox.open(spec) as session:
+        with held, platform.sandbox.open(spec) as session:
             env = {**base_env, **app_environment(app, settings.trust)}
             yield session, launch_command(order.arguments, env, session)
 
@@ -149,7 +152,7 @@ def _droplet(
     facts = opened.facts
     stack = obtain_stack(platform, order.stack or (facts.stack if facts is not None else None), deaf)
     name = facts.app if facts is not None else AppName.from_path_name(found.stem)
-    return AppToRun(name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
+    return AppToRun(name, stack.name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
 
 
 def _complete(home: Path, owner: Owner | None) -> None:
@@ -181,8 +184,10 @@ def _image(
     if not (_lies_in(lifecycle / "launcher", root) and _lies_in(home, root) and home.is_dir()):
         raise NotOurImage(str(place))
     if base is None:
-        return AppToRun(name, root, home, None, order.env, order.port, _limits(order)), image.config.env
-    return AppToRun(name, base.run.path, home, lifecycle, order.env, order.port, _limits(order)), image.config.env
+        return AppToRun(name, None, root, home, None, order.env, order.port, _limits(order)), image.config.env
+    return AppToRun(
+        name, base.name, base.run.path, home, lifecycle, order.env, order.port, _limits(order)
+    ), image.config.env
 
 
 def _apart_from_stack(image: Image, platform: Platform) -> tuple[Stack | None, Image]:

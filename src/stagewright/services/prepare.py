@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stagewright import __version__
 from stagewright.buildpacks import parse_reference
-from stagewright.model.build import AppManifest, BuildRequest, ImageTarget, Package
-from stagewright.model.buildpack import Buildpack
+from stagewright.droplets import facts_path
+from stagewright.errors import AppProblem, UsageProblem
+from stagewright.model.build import AppManifest, BuildRequest, ImageForm, ImageTarget, Package
+from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef, DirectoryRef
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
 from stagewright.model.events import Noted, Progressed
@@ -37,6 +40,8 @@ class StageOrder:
     timeout: float | None = None
     no_cache: bool = False
     if_changed: bool = False
+    remembered: bool = True
+    """Whether the result is kept for a later --if-changed."""
 
 
 def prepare(
@@ -52,10 +57,7 @@ def prepare(
     check_variables(manifest.env)
     with watch.timing("stack"):
         stack = obtain_stack(platform, manifest.stack, events)
-    refs = tuple(
-        parse_reference(text, platform.catalogue.names, _base(order.source, order.flags, text))
-        for text in manifest.buildpacks
-    )
+    refs = tuple(_reference(text, order, platform) for text in manifest.buildpacks)
     candidates = refs or platform.catalogue.detection_order()
     with watch.timing("buildpacks"):
         buildpacks = _with_keys_of_their_own(tuple(platform.buildpacks.obtain(ref) for ref in candidates))
@@ -95,7 +97,7 @@ def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
     """Whose cache a build uses. A name that was given names the app; one that was guessed is told apart by where the
     source lies."""
     named = order.flags.name is not None
-    apart = "" if named else hashlib.sha256(str(order.source.resolve()).encode()).hexdigest()[:8]
+    apart = "" if named else hashlib.sha256(os.fsencode(order.source.resolve())).hexdigest()[:8]
     return CacheSlot(request.app, request.stack.digest, apart)
 
 
@@ -126,8 +128,19 @@ def _receive(order: StageOrder, platform: Platform, workspace: Workspace, events
         workspace.app,
         bounds=platform.settings.bounds,
         owner=platform.sandbox.owner,
+        left_out=_targets_inside(order),
         progress=progress,
     )
+
+
+def _targets_inside(order: StageOrder) -> frozenset[str]:
+    """What this staging writes into its own source is no part of the source: else every staging would hold the last one."""
+    source = order.source.resolve()
+    targets = [target.path for target in order.images]
+    if order.droplet is not None:
+        targets += [order.droplet, facts_path(order.droplet)]
+    inside = (target.resolve() for target in targets)
+    return frozenset(path.relative_to(source).as_posix() for path in inside if path.is_relative_to(source))
 
 
 def _manifest(order: StageOrder, workspace: Workspace) -> AppManifest:
@@ -137,11 +150,71 @@ def _manifest(order: StageOrder, workspace: Workspace) -> AppManifest:
     return said.overridden_by(order.flags)
 
 
-def _base(source: Path, flags: AppManifest, reference: str) -> Path:
-    """A relative directory is relative to where it was written: the shell's directory for a flag, the manifest's for its own."""
-    if reference in flags.buildpacks or not source.is_dir():
-        return Path.cwd()
-    return source
+@dataclass(eq=False)
+class BuildpackOutsideSource(AppProblem):
+    """A manifest.yml names a directory that is not a part of its app."""
+
+    reference: str
+
+    def brief(self) -> str:
+        return f"manifest.yml names the buildpack {self.reference!r}, which is neither built in nor a directory of the app."
+
+    def hint(self) -> str:
+        return "If you trust it, name it yourself: --buildpack DIRECTORY."
+
+
+def _reference(text: str, order: StageOrder, platform: Platform) -> BuildpackRef:
+    """A flag may name any directory of this machine, relative to the shell's; a manifest only one inside its source.
+
+    A manifest may be a stranger's: it must not be able to have a private directory copied into a droplet.
+    """
+    builtins = platform.catalogue.names
+    if text in builtins:
+        return BuiltinRef(text)
+    if text in order.flags.buildpacks:
+        return parse_reference(text, builtins, Path.cwd())
+    if order.source.is_dir() and not text.startswith("~"):
+        ref = parse_reference(text, builtins, order.source)
+        if isinstance(ref, DirectoryRef) and ref.path.is_relative_to(order.source.resolve()):
+            return ref
+    raise BuildpackOutsideSource(text)
+
+
+@dataclass(eq=False)
+class BadTarget(UsageProblem):
+    """A droplet or an image cannot be written where it is wanted."""
+
+    path: Path
+    says: str
+
+    def brief(self) -> str:
+        return f"Nothing can be written to {self.path}: {self.says}."
+
+    def hint(self) -> str:
+        return "Choose another place with --droplet or --image."
+
+
+def check_targets(order: StageOrder) -> None:
+    """Raise BadTarget for what could not be written at the end, before anything runs."""
+    if order.droplet is not None:
+        _check_target(order.droplet, directory=False)
+    for target in order.images:
+        _check_target(target.path, directory=target.form is ImageForm.OCI)
+
+
+def _check_target(path: Path, *, directory: bool) -> None:
+    try:
+        if path.is_dir() and not directory:
+            raise BadTarget(path, "it is a directory")
+        if path.exists() and directory and not path.is_dir():
+            raise BadTarget(path, "it is no directory")
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+    except OSError as error:
+        raise BadTarget(path, (error.strerror or str(error)).lower()) from error
+    if not above.is_dir():
+        raise BadTarget(path, f"{above} is no directory")
+    if not os.access(above, os.W_OK | os.X_OK) or above.is_relative_to("/proc") or above.is_relative_to("/sys"):
+        raise BadTarget(path, f"{above} cannot be written")
 
 
 def _stem(source: Path) -> str:
@@ -159,7 +232,7 @@ def _limits(order: StageOrder, manifest: AppManifest) -> Limits:
         # Cloud Foundry stages with the larger of its minimum and what the web process asks for (§1.8).
         memory=order.flags.memory or max(defaults.memory, manifest.memory or 0),
         disk=order.flags.disk or max(defaults.disk, manifest.disk or 0),
-        timeout=order.timeout or defaults.timeout,
+        timeout=defaults.timeout if order.timeout is None else order.timeout,
     )
 
 

@@ -19,7 +19,7 @@ from stagewright.model.plan import Plan
 from stagewright.ports.events import EventSink, deaf
 from stagewright.ports.keeping import CacheSlot, Workspace
 from stagewright.services.platform import Platform
-from stagewright.services.prepare import StageOrder, cache_slot, note_unenforced, prepare, result_key
+from stagewright.services.prepare import StageOrder, cache_slot, check_targets, note_unenforced, prepare, result_key
 from stagewright.staging.building import Building, ShellOnFailure, Tools
 from stagewright.staging.facts import EarlierResult, Facts
 from stagewright.staging.problems import NotReproducible
@@ -52,6 +52,7 @@ def _stage(
     build: BuildId, order: StageOrder, platform: Platform, events: EventSink, on_failure: ShellOnFailure | None
 ) -> BuildStaged:
     watch = Stopwatch()
+    check_targets(order)
     with watch.timing("sweep"):
         swept = platform.sweep()
     if swept:
@@ -67,7 +68,7 @@ def _stage(
         with platform.stacks.hold(request.stack.name), cache:
             facts = Building(request, workspace, _tools(platform, events, watch), facts, on_failure).run()
         with watch.timing("records"):
-            droplet = _finish(platform, request, facts, key)
+            droplet = _finish(platform, request, facts, key if order.remembered else None)
         with watch.timing("removal"):
             held.close()
     spent = TimeSpent(watch.total, watch.scripts, watch.parts)
@@ -86,7 +87,8 @@ def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[Buil
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
         building = Building(request, workspace, _tools(platform, events, watch), facts)
-        return request, building.detect(), building.facts
+        with platform.stacks.hold(request.stack.name):
+            return request, building.detect(), building.facts
 
 
 def check_reproducible(
@@ -95,7 +97,7 @@ def check_reproducible(
     """Stage twice, the second time with an empty cache, and compare. Raises NotReproducible naming the paths that differ."""
     first = stage(order, platform, events, on_failure)
     other_path = first.droplet.path.with_name(f".{first.droplet.path.name}.second-{first.build.short}")
-    again = replace(order, droplet=other_path, images=(), no_cache=True, if_changed=False)
+    again = replace(order, droplet=other_path, images=(), no_cache=True, if_changed=False, remembered=False)
     try:
         events(Noted("Staging once more, with an empty cache, to compare."))
         second = stage(again, platform, deaf)
@@ -209,10 +211,12 @@ def _earlier(record: Mapping[str, Any], request: BuildRequest) -> EarlierResult 
     return EarlierResult(replace(kept, path=request.droplet), build)
 
 
-def _finish(platform: Platform, request: BuildRequest, facts: Facts, key: Digest) -> Droplet:
+def _finish(platform: Platform, request: BuildRequest, facts: Facts, key: Digest | None) -> Droplet:
     droplet = facts.droplet
     assert droplet is not None  # noqa: S101 - every plan ends with a droplet
     write_facts(droplet)
+    if key is None:
+        return droplet
     document = {"build": str(request.id), "path": str(droplet.path.resolve()), "droplet": facts_document(droplet)}
     platform.records.remember(key, document)
     return droplet

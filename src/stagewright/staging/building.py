@@ -27,7 +27,7 @@ from stagewright.staging.documents import plan_document
 from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.planner import chosen_buildpacks, plan
-from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft
+from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Packed, chown_tree, remove_tree
 from stagewright.trees.problems import SpecialFile
@@ -154,7 +154,7 @@ class Building:
         """Only ``final`` and the caches of this build's buildpacks are kept (§1.2 step 1)."""
         chosen = chosen_buildpacks(self.request, self.facts) or ()
         needed = {"final", *(key_directory(buildpack.key) for buildpack in chosen[:-1])}
-        for path in self.workspace.cache.iterdir():
+        for path in tuple(self.workspace.cache.iterdir()) if self.workspace.cache.is_dir() else ():
             if path.name not in needed:
                 remove_tree(path)
 
@@ -201,6 +201,9 @@ class Building:
         workspace, destination = self.workspace, self.request.droplet
 
         def progress(done: int, total: int | None) -> None:
+            # A sparse file takes no disk and no end: the time of the staging holds while it is packed, too.
+            if self.tools.watch.total > self.request.limits.timeout:
+                raise TimedOut(self.request.limits.timeout, "the packing of the droplet")
             self.tools.events(Progressed("Packing the droplet", done, total))
 
         try:

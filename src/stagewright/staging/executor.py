@@ -98,7 +98,7 @@ class ScriptExecutor:
                 failed = ended.code
                 self.events(Warned(f"bin/detect of {step.buildpack} could not say yes or no (exit code {ended.code})"))
         matched = ended.code == 0
-        self.events(ActionFinished(action, ended.seconds, ended.code, says=says if matched else "no"))
+        self.events(ActionFinished(action, ended.seconds, ended.code, says=self._masker(says) if matched else "no"))
         found = Detection(step.buildpack, matched, self._masker(says), failed)
         return replace(facts.after(action.key), detections=(*facts.detections, found))
 
@@ -154,8 +154,9 @@ class ScriptExecutor:
         cache = self.workspace.cache / cloudfoundry.cache_directory(step)
         if cache.is_symlink() or not cache.is_dir():
             remove_tree(cache)
-            cache.mkdir()
+            cache.mkdir(parents=True)
             if self.owner is not None:
+                os.chown(self.workspace.cache, self.owner.uid, self.owner.gid)
                 os.chown(cache, self.owner.uid, self.owner.gid)
 
     def _require(self, step: RunScript) -> None:

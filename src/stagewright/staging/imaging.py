@@ -3,6 +3,9 @@ the launcher."""
 
 from __future__ import annotations
 
+import os
+import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +38,14 @@ from stagewright.model.tree import Owner
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
 from stagewright.staging.environment import LOCALE, PATH
+from stagewright.trees.private import make_private
 
 _OPENCONTAINERS = "org.opencontainers.image"
 _OURS = "io.stagewright"
 _PORT = 8080
+_PART = re.compile(r"\.{1,2}part-([1-9][0-9]*)-")
+"""An unfinished layer and the process that writes it. Two dots: what `trees.pack` writes beside it, where the file system has
+no unnamed files."""
 
 
 def write_image(
@@ -52,6 +59,8 @@ def write_image(
     info = staging_info(droplet.detected, droplet.processes, droplet.entrypoint_prefix)
     launch = launch_files(droplet.processes, droplet.entrypoint_prefix)
     cut = slices(workspace.app, workspace.deps, workspace.profile_d, info, launch)
+    make_private(layers)
+    remove_dead_parts(layers)
     made = [_layer(one, layers, events) for one in cut]
     image = _image(stack, droplet, base, [(one.what, layer) for one, (layer, _) in zip(cut, made, strict=True)])
     _write(image, target, droplet, events)
@@ -67,8 +76,7 @@ def write_image(
 
 def _layer(one: Slice, layers: Path, events: EventSink) -> tuple[FileLayer, bool]:
     """The layer of a slice, and whether it was there already. It is written beside the others and found by its content."""
-    layers.mkdir(parents=True, exist_ok=True)
-    part = layers / f".part-{one.what.replace(' ', '-')}-{id(one)}"
+    part = layers / f".part-{os.getpid()}-{os.urandom(6).hex()}"
     try:
         packed = pack_layer(
             one.placed,
@@ -82,6 +90,29 @@ def _layer(one: Slice, layers: Path, events: EventSink) -> tuple[FileLayer, bool
     finally:
         part.unlink(missing_ok=True)
     return replace(packed, path=kept), reused
+
+
+def remove_dead_parts(layers: Path) -> int:
+    """Remove the unfinished layers of processes that are gone; returns the bytes that were freed."""
+    freed = 0
+    for path in tuple(layers.iterdir()):
+        part = _PART.match(path.name)
+        if part and not _lives(int(part[1])):
+            with suppress(FileNotFoundError):  # another run removes them, too
+                size = path.lstat().st_blocks * 512
+                path.unlink()
+                freed += size
+    return freed
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _image(stack: Stack, droplet: Droplet, base: FileLayer, made: list[tuple[str, FileLayer]]) -> Image:

@@ -40,6 +40,19 @@ def _credentials_in(value: str) -> Iterable[str]:
     return (password, value) if password and len(password) >= _SHORTEST else (value,)
 
 
+_SEQUENCES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, clearing
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: titles, links, the clipboard
+    r"|\x1b[PX^_][^\x1b]*\x1b\\"  # DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-~]"  # the other escapes
+)
+
+
+def without_sequences(text: str) -> str:
+    """``text`` without what a terminal would take for commands."""
+    return _SEQUENCES.sub("", text) if "\x1b" in text else text
+
+
 class Masker:
     """Replaces secrets in text, in plain, shell-quoted, JSON, base64 and URL-encoded form."""
 
@@ -108,7 +121,8 @@ class ScriptLines:
         return held.encode()
 
     def _line(self, stream: Stream, line: bytes) -> None:
-        text = self._masker(line.decode("utf-8", "replace")).rstrip("\r")
+        # Sequences go first: a colour in the midst of a secret would hide it from the masker and from nobody else.
+        text = self._masker(without_sequences(line.decode("utf-8", "replace"))).rstrip("\r")
         self._show(stream, text.rpartition("\r")[2])
 
     def _show(self, stream: Stream, text: str) -> None:

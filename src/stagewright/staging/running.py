@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from stagewright.model.containers import Command, ContainerSpec, Limits, Mount, Network
 from stagewright.model.layout import LAUNCHER, Layout
-from stagewright.model.names import AppName
+from stagewright.model.names import AppName, StackName
 from stagewright.model.settings import Trust
 from stagewright.ports.sandbox import Session
 from stagewright.staging.container import trust_mounts
@@ -25,6 +25,8 @@ class AppToRun:
     """What is started: a root, the tree that becomes /home/vcap, and how."""
 
     name: AppName
+    stack: StackName | None
+    """What must not be removed while it runs; None where the root is its own."""
     root: Path
     home: Path
     lifecycle: Path | None

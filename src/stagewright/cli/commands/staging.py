@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stagewright.cli.ending import cancelled_by_signals, run_to_end
-from stagewright.cli.options import environment, image_target, parsed
+from stagewright.cli.options import environment, image_target, parsed, within
 from stagewright.cli.show.jsonlines import JsonLog
 from stagewright.cli.show.log import LiveLog, PlainLog, open_log
 from stagewright.cli.show.wording import Line, Role, plan_lines
@@ -24,6 +24,7 @@ from stagewright.ports.sandbox import Session
 
 if TYPE_CHECKING:
     from stagewright.services.platform import Platform
+    from stagewright.services.prepare import StageOrder
 
 Source = Annotated[Path, typer.Argument(metavar="PATH", help="The app: a directory, a zip, a tar, a jar or a war.")]
 Buildpacks = Annotated[
@@ -55,6 +56,13 @@ Timeout = Annotated[str | None, typer.Option("--timeout", metavar="15m", help="T
 SandboxOption = Annotated[
     str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="How scripts are shut in.")
 ]
+DropletOption = Annotated[
+    Path | None, typer.Option("--droplet", "-d", metavar="FILE.tgz", help="Where the droplet goes.")
+]
+Images = Annotated[
+    list[str] | None,
+    typer.Option("--image", "-i", metavar="oci:DIR[:TAG]|docker-archive:FILE", help="An image to write as well."),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Begin with an empty cache.")]
 IfChanged = Annotated[
     bool,
@@ -72,13 +80,8 @@ def stage(
     env: Env = None,
     env_file: EnvFile = None,
     command: CommandOption = None,
-    droplet: Annotated[
-        Path | None, typer.Option("--droplet", "-d", metavar="FILE.tgz", help="Where the droplet goes.")
-    ] = None,
-    image: Annotated[
-        list[str] | None,
-        typer.Option("--image", "-i", metavar="oci:DIR[:TAG]|docker-archive:FILE", help="An image to write as well."),
-    ] = None,
+    droplet: DropletOption = None,
+    image: Images = None,
     name: Name = None,
     no_cache: NoCache = False,
     if_changed: IfChanged = False,
@@ -104,18 +107,9 @@ def stage(
 
     def work() -> int:
         from stagewright.services import stage as verbs
-        from stagewright.services.prepare import StageOrder
 
         flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
-        order = StageOrder(
-            source=path,
-            flags=flags,
-            droplet=droplet,
-            images=tuple(map(image_target, image or ())),
-            timeout=parsed("--timeout", timeout, parse_duration),
-            no_cache=no_cache,
-            if_changed=if_changed,
-        )
+        order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
         with cancelled_by_signals(), _log(as_json) as log:
             platform = _platform(sandbox, log)
             events = told.watching(log.event)
@@ -134,11 +128,14 @@ def plan(
     env: Env = None,
     env_file: EnvFile = None,
     command: CommandOption = None,
-    image: Annotated[
-        list[str] | None, typer.Option("--image", "-i", metavar="oci:DIR[:TAG]", help="An image to write as well.")
-    ] = None,
+    droplet: DropletOption = None,
+    image: Images = None,
     name: Name = None,
+    no_cache: NoCache = False,
     if_changed: IfChanged = False,
+    timeout: Timeout = None,
+    memory: Memory = None,
+    disk: Disk = None,
     sandbox: SandboxOption = "auto",
     as_json: Json = False,
 ) -> None:
@@ -149,11 +146,10 @@ def plan(
 
     def work() -> int:
         from stagewright.services import stage as verbs
-        from stagewright.services.prepare import StageOrder
         from stagewright.staging.documents import plan_document
 
-        flags = _flags(buildpack, stack, env, env_file, command, name, None, None)
-        order = StageOrder(path, flags, images=tuple(map(image_target, image or ())), if_changed=if_changed)
+        flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
+        order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
         with cancelled_by_signals(), _log(as_json) as log:
             request, made, facts = verbs.plan(order, _platform(sandbox, log), deaf)
             if as_json:
@@ -166,6 +162,29 @@ def plan(
         return 0
 
     raise typer.Exit(run_to_end(work))
+
+
+def _order(
+    path: Path,
+    flags: AppManifest,
+    droplet: Path | None,
+    image: list[str] | None,
+    timeout: str | None,
+    no_cache: bool,
+    if_changed: bool,
+) -> StageOrder:
+    """What is asked of ``stage`` and ``plan`` alike. Raises BadOption, BadImagePlace."""
+    from stagewright.services.prepare import StageOrder
+
+    return StageOrder(
+        source=path,
+        flags=flags,
+        droplet=droplet,
+        images=tuple(map(image_target, image or ())),
+        timeout=parsed("--timeout", timeout, within(parse_duration, 1.0, 30 * 86400.0, "between 1s and 720h")),
+        no_cache=no_cache,
+        if_changed=if_changed,
+    )
 
 
 def _flags(
@@ -185,8 +204,8 @@ def _flags(
         env=environment(env or (), env_file or ()),
         stack=parsed("--stack", stack, StackName),
         command=command,
-        memory=parsed("--memory", memory, parse_size),
-        disk=parsed("--disk", disk, parse_size),
+        memory=parsed("--memory", memory, within(parse_size, 16 << 20, 1 << 50, "between 16M and 1024T")),
+        disk=parsed("--disk", disk, within(parse_size, 1 << 20, 1 << 50, "between 1M and 1024T")),
     )
 
 

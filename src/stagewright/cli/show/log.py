@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
+from stagewright.cli.show.safety import harmless
 from stagewright.cli.show.wording import Line, Role, lines_of
 from stagewright.model.events import ActionFinished, ActionStarted, Event, Progressed
 from stagewright.model.quantities import show_size
@@ -68,7 +69,7 @@ class PlainLog(AbstractContextManager["PlainLog"]):
             self.line(line)
 
     def line(self, line: Line) -> None:
-        self._out.write(f"{_PREFIX[line.role]}{line.text}\n")
+        self._out.write(f"{_PREFIX[line.role]}{harmless(line.text)}\n")
         self._out.flush()
 
     def paused(self) -> AbstractContextManager[None]:
@@ -130,7 +131,7 @@ class LiveLog(AbstractContextManager["LiveLog"]):
     def line(self, line: Line) -> None:
         from rich.text import Text
 
-        self._console.print(Text(f"{_PREFIX[line.role]}{line.text}", style=_STYLE.get(line.role, "")))
+        self._console.print(Text(f"{_PREFIX[line.role]}{harmless(line.text)}", style=_STYLE.get(line.role, "")))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -146,7 +147,7 @@ class LiveLog(AbstractContextManager["LiveLog"]):
         if self._task is None or event.what != self._what:
             self._clear()
             self._what = event.what
-            self._task = self._bar.add_task(event.what, total=event.total, amount="")
+            self._task = self._bar.add_task(harmless(event.what), total=event.total, amount="")
         self._bar.update(self._task, completed=event.done, total=event.total, amount=_amount(event))
 
     def _clear(self) -> None:

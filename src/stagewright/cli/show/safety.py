@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-_SEQUENCES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement, clearing
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: titles, links, the clipboard
-    r"|\x1b[PX^_][^\x1b]*\x1b\\"  # DCS, SOS, PM, APC
-    r"|\x1b[ -/]*[0-~]"  # the other escapes
-)
+from stagewright.staging.output import without_sequences
 
 
 def harmless(text: str) -> str:
     """``text`` without terminal sequences, and with what is left of controls and direction marks made visible."""
-    without = _SEQUENCES.sub("", text) if "\x1b" in text else text
+    without = without_sequences(text)
     if without.isprintable():
         return without
     return "".join(character if _is_shown(character) else _visible(character) for character in without)
