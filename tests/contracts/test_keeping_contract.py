@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -134,6 +136,45 @@ class TestWorkspaces:
         assert not left.exists()
         assert workspaces.sweep() == 0
 
+    def test_a_sweep_never_takes_what_is_just_being_opened(self, workspaces: Workspaces) -> None:
+        end = time.monotonic() + 2
+        assert in_processes([(open_until, workspaces, end), (sweep_until, workspaces, end)] * 3) == [0] * 6
+        assert workspaces.sweep() == 0
+
+    def test_only_a_lock_that_is_still_there_is_inherited(self, tmp_path: Path) -> None:
+        workspaces = DiskWorkspaces(tmp_path)
+        (tmp_path / "left.lock").write_text("")
+        assert workspaces.sweep() == 0, "there was no working place"
+        assert list(tmp_path.iterdir()) == []
+
+
+def open_until(workspaces: Workspaces, end: float) -> None:
+    while time.monotonic() < end:
+        with workspaces.open(BuildId.new()) as workspace:
+            (workspace.app / "file").write_text("x")
+            assert workspace.scratch.is_dir()
+
+
+def sweep_until(workspaces: Workspaces, end: float) -> None:
+    while time.monotonic() < end:
+        assert workspaces.sweep() == 0
+
+
+def in_processes(calls: Sequence[tuple[Any, ...]]) -> list[int | None]:
+    """Run each in a process of its own, at once; returns their exit codes."""
+    fork = multiprocessing.get_context("fork")
+    started = [fork.Process(target=call, args=arguments) for call, *arguments in calls]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(30)
+    return [process.exitcode for process in started]
+
+
+def save_many(records: Records, count: int) -> None:
+    for _ in range(count):
+        records.save(BuildId.new(), {"a": 1})
+
 
 class TestRecords:
     @pytest.fixture(params=["disk"])
@@ -167,3 +208,30 @@ class TestRecords:
         for _ in range(210):
             records.save(BuildId.new(), {"a": 1})
         assert len(list((tmp_path / "records" / "builds").iterdir())) == 200
+
+    def test_several_runs_thin_out_the_records_at_once(self, tmp_path: Path, records: Records) -> None:
+        save_many(records, 200)
+        assert in_processes([(save_many, records, 100)] * 4) == [0] * 4
+        assert 196 <= len(list((tmp_path / "records" / "builds").iterdir())) <= 204
+
+
+def test_what_is_kept_is_closed_to_other_users(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "cache" / "apps").mkdir(parents=True)
+        (tmp_path / "tree").mkdir()
+        DiskCaches(tmp_path / "cache" / "apps", owner=None).give_back(SLOT, tmp_path / "tree")
+        records = DiskRecords(tmp_path / "state" / "records")
+        records.save(BuildId.new(), {})
+        records.remember(Digest.of(b"key"), {})
+        with DiskWorkspaces(tmp_path / "made" / "builds").open(BuildId.new()):
+            modes = {
+                str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
+                for pattern in ("*", "*/*", "state/records/*")
+                for path in tmp_path.glob(pattern)
+                if path.is_dir()
+            }
+    finally:
+        os.umask(before)
+    assert modes.pop("cache") == 0o755, "it was there before"
+    assert set(modes.values()) == {0o700}, modes

@@ -14,6 +14,7 @@ from stagewright.model.names import AppName
 from stagewright.model.tree import Owner
 from stagewright.ports.keeping import CacheEntry, CacheSlot
 from stagewright.trees import chown_tree, disk_use, remove_tree
+from stagewright.trees.private import make_private
 from stagewright.trees.problems import writing
 
 _TREE = "tree"
@@ -49,6 +50,7 @@ class DiskCaches:
             self._replace(slot, tree)
 
     def _replace(self, slot: CacheSlot, tree: Path) -> None:
+        make_private(self.directory)
         place = self._place(slot)
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         document = {"app": str(slot.app), "stack": str(slot.stack), "apart": slot.apart}

@@ -6,12 +6,14 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stagewright.model.digest import Digest
 from stagewright.model.names import BuildId
+from stagewright.trees.private import make_private
 from stagewright.trees.problems import writing
 
 _KEPT = 200
@@ -60,7 +62,7 @@ class DiskRecords:
         return path.read_bytes()
 
     def _make_key(self, path: Path) -> None:
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.directory)
         part = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -76,13 +78,20 @@ class DiskRecords:
 
 def _write(path: Path, document: Mapping[str, object]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
+    make_private(path.parent.parent)
+    make_private(path.parent)
     with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         part.write_text(json.dumps(document, indent=1), encoding="utf-8")
         part.replace(path)
 
 
 def _keep_newest(directory: Path, count: int) -> None:
-    files = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(directory) if entry.name.endswith(".json")]
+    files = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            # Other runs thin out the same directory: what one of them removed meanwhile needs no more thought.
+            with suppress(FileNotFoundError):
+                if entry.name.endswith(".json"):
+                    files.append((entry.stat().st_mtime, entry.path))
     for _, path in sorted(files)[:-count]:
         Path(path).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from stagewright.model.names import BuildId
 from stagewright.ports.keeping import Workspace
 from stagewright.storage.locking import HeldLock
 from stagewright.trees import remove_tree
+from stagewright.trees.private import make_private
 from stagewright.trees.problems import writing
 
 
@@ -23,12 +24,10 @@ class DiskWorkspaces:
     @contextmanager
     def open(self, build: BuildId) -> Iterator[Workspace]:
         """An empty working place with app, deps, profile.d and tmp in it; removed at the end."""
-        with writing(self.directory):
-            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.directory)
         lock_path = self.directory / f"{build}.lock"
-        lock = HeldLock.attempt(lock_path)
-        if lock is None:
-            raise RuntimeError(f"two builds are named {build}")
+        with writing(self.directory):
+            lock = HeldLock.make(lock_path)
         workspace = Workspace(self.directory / str(build))
         try:
             with writing(self.directory):
@@ -36,19 +35,26 @@ class DiskWorkspaces:
                     path.mkdir(parents=True)
             yield workspace
         finally:
-            remove_tree(workspace.root)
-            lock_path.unlink(missing_ok=True)
-            lock.release()
+            _remove(workspace.root, lock_path, lock)
 
     def sweep(self) -> int:
         """Remove working places whose lock nobody holds any more; returns how many they were."""
         swept = 0
         for lock_path in self.directory.glob("*.lock"):
-            lock = HeldLock.attempt(lock_path)
+            lock = HeldLock.inherit(lock_path)
             if lock is None:
                 continue
-            remove_tree(lock_path.with_suffix(""))
-            lock_path.unlink(missing_ok=True)
-            lock.release()
-            swept += 1
+            left = lock_path.with_suffix("")
+            # Without a directory it may be a lock that is just being made: nobody is told of that.
+            swept += left.exists()
+            _remove(left, lock_path, lock)
         return swept
+
+
+def _remove(root: Path, lock_path: Path, lock: HeldLock) -> None:
+    """Remove a working place, its lock last: where something of it stays, the next sweep finds it."""
+    try:
+        remove_tree(root)
+        lock_path.unlink(missing_ok=True)
+    finally:
+        lock.release()
