@@ -210,8 +210,9 @@ def events_page() -> str:
     parts = [
         f"# Events\n\n{_MADE}\n`stagewright stage --json` prints one JSON object a line. `event` names it; the last line is "
         "`build.staged` or `build.failed`. What fails before a build begins (a flag, a setting, a machine without a sandbox) is "
-        "told on standard error by words and an [exit code](exit-codes.md), and gives no event. With `--check-reproducible` the "
-        "outcome of the comparison follows as `noted`, or on standard error where the droplets differ. New fields and new events "
+        "one object `failed`, with `error`, `fault`, `brief`, `hint` and `details` as in `build.failed`; so does every other "
+        "command that has `--json`. With `--check-reproducible` the outcome of the comparison follows as `noted`, or as "
+        "`build.failed` where the droplets differ. New fields and new events "
         "may be added; ignore those that you do not know.\n\n"
         "`stagewright plan --json` prints one object, the plan, and no events.\n"
     ]

@@ -487,3 +487,13 @@ def test_a_closed_standard_output_is_no_failure(tmp_path: Path, fresh: Installat
     command = f'exec "{COMMAND}" stage "{app}" -b "{buildpack}" -d "{tmp_path / "d.tgz"}" >&-'
     ended = subprocess.run(["bash", "-c", command], env=fresh.environment(), capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_with_json_a_failure_before_the_build_is_json_too(tmp_path: Path, fresh: Installation) -> None:
+    app = write_app(tmp_path / "app")
+    for arguments in (("stage", app, "--memory", "lots"), ("plan", app, "-b", "nosuch"), ("inspect", "nosuch")):
+        ended = fresh(*arguments, "--json")
+        assert ended.code == 2
+        assert ended.result["event"] == "failed"
+        assert ended.result["fault"] == "usage"
+        assert ended.err == ""

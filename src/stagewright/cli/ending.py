@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import traceback
@@ -58,13 +59,13 @@ def stopped_by_signals(stop: Callable[[], bool]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_to_end(work: Callable[[], int], *, told: Callable[[], bool] = lambda: False) -> int:
+def run_to_end(work: Callable[[], int], *, told: Callable[[], bool] = lambda: False, as_json: bool = False) -> int:
     """Do ``work``; the exit code of the process. What a log already told of a Problem is not said twice."""
     try:
         return work()
     except Problem as problem:
         if not told():
-            say(problem)
+            (say_as_json if as_json else say)(problem)
         return exit_code(problem).code
     except KeyboardInterrupt:
         return CANCELLED.code
@@ -81,6 +82,13 @@ def run_to_end(work: Callable[[], int], *, told: Callable[[], bool] = lambda: Fa
             "read.\nPlease report the lines above.\n"
         )
         return BUG.code
+
+
+def say_as_json(problem: Problem) -> None:
+    """Tell a Problem to a program: the event ``failed``, on standard output."""
+    said = {"brief": problem.brief(), "hint": problem.hint(), "details": problem.details()}
+    document = {"event": "failed", "error": type(problem).__name__, "fault": problem.whose_fault().value, **said}
+    sys.stdout.write(json.dumps(document) + "\n")
 
 
 def say(problem: Problem) -> None:

@@ -33,7 +33,7 @@ def list_buildpacks(as_json: Json = False) -> None:
             print_table(["NAME", "VERSION", "DETECTION", "WHAT IT DOES"], rows)
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
 @app.command("show")
@@ -55,4 +55,4 @@ def show(
             print_tree(document)
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))

@@ -38,7 +38,7 @@ def list_caches(as_json: Json = False) -> None:
             )
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
 @app.command("clear")

@@ -40,4 +40,4 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = F
             typer.echo("Something is missing." if missing else "This machine can stage.")
         return 4 if missing else 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))

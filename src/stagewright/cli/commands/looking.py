@@ -37,4 +37,4 @@ def inspect(
             print_tree(document)
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))

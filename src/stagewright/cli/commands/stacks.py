@@ -101,7 +101,7 @@ def list_stacks(as_json: Json = False) -> None:
             sys.stderr.write(f"{problem.brief()} {problem.hint()}\n")
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
 @app.command("show")
@@ -134,7 +134,7 @@ def show(
             print_table(["PACKAGE", "VERSION", "IN"], rows)
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
 @app.command("remove")

@@ -118,7 +118,7 @@ def stage(
             verb(order, platform, events, on_failure)
         return 0
 
-    raise typer.Exit(run_to_end(work, told=lambda: told.failure))
+    raise typer.Exit(run_to_end(work, told=lambda: told.failure, as_json=as_json))
 
 
 def plan(
@@ -161,7 +161,7 @@ def plan(
                     log.line(line)
         return 0
 
-    raise typer.Exit(run_to_end(work))
+    raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
 def _order(
