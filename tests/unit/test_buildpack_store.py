@@ -146,3 +146,47 @@ def test_a_directory_that_is_no_buildpack_is_refused_each_time(store: BuildpackS
         with pytest.raises(MalformedBuildpack):
             store.obtain(DirectoryRef(tmp_path / "none"))
     assert store.obtain(BuiltinRef("procfile")).name == "procfile"
+
+
+def test_bits_are_closed_to_other_users_of_the_machine(tmp_path: Path, source: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = BuildpackStore(tmp_path / "cache" / "buildpacks", Catalogue(), Bounds())
+        store.obtain(DirectoryRef(source))
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "cache", store.directory)] == [0o700, 0o700]
+
+
+def test_a_store_that_was_open_to_others_is_closed_but_not_what_it_lies_in(tmp_path: Path, source: Path) -> None:
+    store = BuildpackStore(tmp_path / "cache" / "buildpacks", Catalogue(), Bounds())
+    store.directory.mkdir(parents=True)
+    for path in (tmp_path / "cache", store.directory):
+        path.chmod(0o755)
+    store.obtain(DirectoryRef(source))
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "cache", store.directory)] == [0o755, 0o700]
+
+
+def test_nothing_of_a_directory_that_is_no_buildpack_is_kept(store: BuildpackStore, tmp_path: Path) -> None:
+    (tmp_path / "none" / "bin").mkdir(parents=True)
+    (tmp_path / "none" / "large").write_bytes(bytes(100_000))
+    with pytest.raises(MalformedBuildpack):
+        store.obtain(DirectoryRef(tmp_path / "none"))
+    assert not store.directory.exists()
+
+
+def test_a_held_store_is_nobodys_alone(store: BuildpackStore) -> None:
+    with store.alone() as alone:
+        assert alone, "nobody was here yet"
+    with store.hold(), store.hold(), store.alone() as alone:
+        assert not alone
+    with store.alone() as alone:
+        assert alone
+
+
+def test_bits_are_as_young_as_their_last_use(store: BuildpackStore, source: Path) -> None:
+    settled(source)
+    root = store.obtain(DirectoryRef(source)).root
+    os.utime(root, (1, 1))
+    store.obtain(DirectoryRef(source))
+    assert root.stat().st_mtime > time.time() - 60

@@ -3,8 +3,11 @@ used the same bits can be told to have done so."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +19,12 @@ from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef
 from stagewright.model.digest import Digest
 from stagewright.model.tree import Bounds
 from stagewright.trees import LinkPolicy, copy_tree, remove_tree, tree_digest
+from stagewright.trees.private import make_private
+from stagewright.trees.problems import writing
 
 _IGNORED = frozenset({".git", "__pycache__"})
+IN_USE = ".in-use"
+"""The name of the lock file."""
 
 
 @dataclass(eq=False)
@@ -38,7 +45,7 @@ class MalformedBuildpack(BuildpackProblem):
 
 @dataclass(frozen=True)
 class BuildpackStore:
-    """``directory`` holds one directory per content digest, and ``.known`` what was copied from where.
+    """``directory`` holds one directory per content digest, ``.known`` what was copied from where, ``.in-use`` the lock.
 
     Safe for several processes: an entry appears by one rename.
     """
@@ -54,7 +61,46 @@ class BuildpackStore:
         source = self.catalogue.directory(ref) if isinstance(ref, BuiltinRef) else ref.path
         if not (source / "bin").is_dir():
             raise MalformedBuildpack(str(ref), "it has no directory 'bin'")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        if not scripts_of(source):
+            raise _without_scripts(ref)
+        with self.hold():
+            return self._obtained(ref, source)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """While it is open nobody removes what is kept here, nor the layers that a build makes of it.
+
+        A build holds the store from before it obtains its first buildpack to its end. Waits for a removal that is
+        under way. Raises DiskFull, TreeFailure.
+        """
+        make_private(self.directory)
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no build holds the store; if so, those that begin wait until the end."""
+        make_private(self.directory)
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._locked(fcntl.LOCK_EX | fcntl.LOCK_NB))
+                free = True
+            except BlockingIOError:
+                free = False
+            yield free
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """The lock file stays for good: a lock on one that was removed would keep nobody out."""
+        with writing(self.directory):
+            descriptor = os.open(self.directory / IN_USE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _obtained(self, ref: BuildpackRef, source: Path) -> Buildpack:
         builtin = isinstance(ref, BuiltinRef)
         known = KnownSources(self.directory / ".known", self.settled_after)
         look = look_at(source, _ignored, (builtin, self.bounds))
@@ -63,6 +109,8 @@ class BuildpackStore:
             digest = self._copied(source, builtin)
             if look_at(source, _ignored, (builtin, self.bounds)) == look:
                 known.remember(source, look, digest)
+        # What is collected by age is what was not used for long, not what was made long ago.
+        os.utime(self._kept(digest))
         return _buildpack(ref, source, self._kept(digest), digest)
 
     def _kept(self, digest: Digest) -> Path:
@@ -97,8 +145,8 @@ class BuildpackStore:
 
 def _buildpack(ref: BuildpackRef, source: Path, kept: Path, digest: Digest) -> Buildpack:
     scripts = scripts_of(kept)
-    if not scripts:
-        raise MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
+    if not scripts:  # a link in its ``bin`` may have led to what was not copied
+        raise _without_scripts(ref)
     return Buildpack(
         key=source.name,
         name=source.name,
@@ -108,6 +156,10 @@ def _buildpack(ref: BuildpackRef, source: Path, kept: Path, digest: Digest) -> B
         dialect=dialect_of(kept, scripts),
         scripts=scripts,
     )
+
+
+def _without_scripts(ref: BuildpackRef) -> MalformedBuildpack:
+    return MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
 
 
 def _ignored(path: str, is_directory: bool) -> bool:
