@@ -95,7 +95,7 @@ def _layer(one: Slice, layers: Path, events: EventSink) -> tuple[FileLayer, bool
 def remove_dead_parts(layers: Path) -> int:
     """Remove the unfinished layers of processes that are gone; returns the bytes that were freed."""
     freed = 0
-    for path in tuple(layers.iterdir()):
+    for path in tuple(layers.iterdir()) if layers.is_dir() else ():
         part = _PART.match(path.name)
         if part and not _lives(int(part[1])):
             with suppress(FileNotFoundError):  # another run removes them, too
