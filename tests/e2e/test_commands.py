@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
-from tests.e2e.conftest import Installation
+from tests.e2e.conftest import COMMAND, Installation
 from tests.e2e.shell_buildpacks import serving, write_app
 
 
@@ -103,3 +104,26 @@ def test_help_and_version(stagewright: Installation) -> None:
     assert stagewright("--version").out.startswith("stagewright 0.")
     for command in ("stage", "run", "shell", "inspect", "plan", "doctor"):
         assert stagewright(command, "--help").code == 0
+
+
+def test_clearing_caches_hurts_no_running_build(fresh: Installation, tmp_path: Path) -> None:
+    app, buildpack = (
+        write_app(tmp_path / "app"),
+        serving(tmp_path / "bp", supply="echo BEGUN; sleep 4; ls /buildpacks/*/bin"),
+    )
+    process = subprocess.Popen(
+        [str(COMMAND), "stage", str(app), "-b", str(buildpack), "-d", str(tmp_path / "d.tgz")],
+        env=fresh.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "BEGUN" in line:
+            break
+    cleared = fresh("cache", "clear")
+    rest = process.stdout.read()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0, rest
+    assert cleared.code == 4
+    assert "in use by a running build: not removed" in cleared.err

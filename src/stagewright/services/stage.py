@@ -58,6 +58,7 @@ def _stage(
     if swept:
         events(Noted("Removed what killed runs had left behind."))
     with ExitStack() as held:
+        held.enter_context(platform.buildpacks.hold())
         workspace = held.enter_context(platform.workspaces.open(build))
         request = prepare(order, platform, build, workspace, events, watch)
         events(_started(request))
@@ -82,7 +83,7 @@ def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[Buil
     build = BuildId.new()
     watch = Stopwatch()
     platform.sweep()
-    with platform.workspaces.open(build) as workspace:
+    with platform.buildpacks.hold(), platform.workspaces.open(build) as workspace:
         request = prepare(order, platform, build, workspace, events, watch)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
