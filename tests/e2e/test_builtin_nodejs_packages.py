@@ -48,7 +48,7 @@ def test_yarn_classic_by_its_lock_file(stage: Stage, running: Running, tmp_path:
     assert "yarn install (by yarn.lock)" in said
     assert "Reusing yarn 1.22.22 from the cache" in said
     answers(running, droplet, started="npm/")
-    again, _ = stage(app, *NODEJS, "--no-cache")
+    again, _ = stage(app, *NODEJS)
     assert again.read_bytes() == droplet.read_bytes()
     no_file_names(droplet, b"/home/vcap", b"/tmp/nodejs-")
 
@@ -87,7 +87,7 @@ def test_yarn_without_node_modules(stage: Stage, running: Running, tmp_path: Pat
     assert "Start command: yarn start" in ended.script_lines()
     answers(running, droplet, started="yarn/4.13.0")
     assert "./app/.pnp.cjs" in names_in(droplet)
-    again, _ = stage(app, *NODEJS, "--no-cache")
+    again, _ = stage(app, *NODEJS)
     assert again.read_bytes() == droplet.read_bytes()
     no_file_names(droplet, b"/home/vcap", b"/tmp/nodejs-")
 
@@ -164,7 +164,7 @@ def test_a_native_module_is_compiled_with_the_headers_of_its_node(stage: Stage, 
         "./app/build/Release/greet.node",
     ]
     no_file_names(droplet, b"/home/vcap", b"/tmp/nodejs-")
-    again, _ = stage(APPS / "node-native", *NODEJS, "--no-cache")
+    again, _ = stage(APPS / "node-native", *NODEJS)
     assert again.read_bytes() == droplet.read_bytes()
 
 
@@ -197,7 +197,7 @@ def write_private_app(app: Path, registry: PrivateRegistry, **package: Any) -> P
     return app
 
 
-PRIVATE = ("--buildpack", "nodejs", "--name", "node-private", "--env", "TEAS_TOKEN=s3cret")
+PRIVATE = (*NODEJS, "--env", "TEAS_TOKEN=s3cret")
 
 
 @pytest.mark.slow
