@@ -76,6 +76,8 @@ def scalar_text(value: object) -> str | None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > 8192:
+        return None  # Python refuses to write a number of so many digits
     if isinstance(value, str | int | float):
         return str(value)
     return None
