@@ -10,7 +10,8 @@ The road of a build, folder by folder:
     images       the same as an OCI image: layers, manifests, layouts
 
 Above them `services` holds one verb a use case and `cli` is the door; `wiring` alone chooses implementations and `settings` alone
-reads the environment. Below them `sandbox` runs containers, `storage` keeps what outlives a build, `trees` reads and writes
+reads the environment. Below them `sandbox` runs containers, `storage` keeps what outlives a build, `documents` reads YAML of
+strangers, `trees` reads and writes
 directories as content, `ports` says what the heart needs, `model` holds values and `errors` the tree of deliberate errors.
 `builtins` are the built-in buildpacks: data, not code of ours.
 

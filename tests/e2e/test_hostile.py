@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Installation
+from tests.e2e.shell_buildpacks import serving, write_app
 
 
 def hostile_droplet(path: Path, *links: tuple[str, str], command: str) -> Path:
@@ -88,3 +89,35 @@ def test_an_image_whose_places_are_links_is_refused(tmp_path: Path, stagewright:
     ended = stagewright("run", f"oci:{layout}")
     assert ended.code == 2, ended.out + ended.err
     assert "no launcher" in ended.err
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        "[" * 200_000,
+        '{"start_command": ' + "[" * 3000 + "]" * 3000 + "}",
+        '{"start_command": 5}',
+        "start_command: 2001-01-01",
+        '{"start_command": "x", "config": {"entrypoint_prefix": ["a"]}}',
+        '{"start_command": "\\ud800"}',
+    ],
+)
+def test_a_hostile_staging_info_ends_in_words(tmp_path: Path, stagewright: Installation, info: str) -> None:
+    path = tmp_path / "d.tgz"
+    with tarfile.open(path, "w:gz") as archive:
+        directory = tarfile.TarInfo("./app")
+        directory.type, directory.mode = tarfile.DIRTYPE, 0o755
+        archive.addfile(directory)
+        file = tarfile.TarInfo("./staging_info.yml")
+        file.size = len(info)
+        archive.addfile(file, io.BytesIO(info.encode()))
+    ended = stagewright("run", path)
+    assert ended.code in (2, 3, 126, 127), ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_hostile_procfile_does_not_end_the_process(tmp_path: Path, stagewright: Installation) -> None:
+    app = write_app(tmp_path / "app", Procfile="web: " + "[" * 500_000)
+    ended = stagewright("stage", app, "-b", serving(tmp_path / "bp"), "-d", tmp_path / "d.tgz")
+    assert ended.code == 3
+    assert "deeper than 64" in ended.out

@@ -29,7 +29,9 @@ def test_what_the_reference_accepts(text: str, commands: dict[str, str]) -> None
     assert {p.type: p.command for p in parse_procfile(text.encode()).types} == commands
 
 
-@pytest.mark.parametrize("text", ["web: a: b", "web: {a: b}", "- web", "web", "web: [a]", "\tweb: x", "web: \x00", "web: 0x" + "f" * 5000])
+@pytest.mark.parametrize(
+    "text", ["web: a: b", "web: {a: b}", "- web", "web", "web: [a]", "\tweb: x", "web: \x00", "web: 0x" + "f" * 5000]
+)
 def test_what_the_reference_refuses(text: str) -> None:
     with pytest.raises(BadProcfile) as caught:
         parse_procfile(text.encode())

@@ -77,7 +77,7 @@ def read_facts(droplet: Path) -> Droplet | None:
     try:
         document = json.loads(facts_path(droplet).read_bytes())
         return droplet_from(document, droplet)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from stagewright.documents import LARGEST, NotReadable, load_yaml, scalar_text
 from stagewright.droplets.facts import read_facts
 from stagewright.errors import AppProblem, UsageProblem
 from stagewright.model.build import Droplet
@@ -87,27 +85,21 @@ def _staging_info(droplet: Path, path: Path) -> tuple[str, str, str | None]:
     """staging_info.yml is missing in droplets of old (that is allowed, §1.9) and YAML in some."""
     if path.is_symlink() or not path.is_file():
         return "", "", None
-    text = path.read_bytes()[: 1 << 20]
+    with path.open("rb") as file:
+        text = file.read(LARGEST + 1)
     try:
-        document = json.loads(text)
-    except ValueError:
-        try:
-            document = yaml.load(text, Loader=_ToleratingLoader)  # noqa: S506 - a SafeLoader that reads unknown tags as nothing
-        except yaml.YAMLError as error:
-            raise BadDroplet(droplet, f"its staging_info.yml is not YAML: {str(error).splitlines()[0]}") from error
+        document = load_yaml(text, tolerant=True)
+    except NotReadable as error:
+        raise BadDroplet(droplet, f"its staging_info.yml cannot be read: {error}") from error
     if not isinstance(document, dict):
         raise BadDroplet(droplet, "its staging_info.yml holds no map")
     config = document.get("config")
     prefix = config.get("entrypoint_prefix") if isinstance(config, dict) else None
-    return str(document.get("detected_buildpack") or ""), str(document.get("start_command") or ""), prefix or None
+    said = (document.get("detected_buildpack"), document.get("start_command"), prefix)
+    detected, command, entrypoint = (scalar_text(value) for value in said)
+    return _writable(detected), _writable(command), _writable(entrypoint) or None
 
 
-class _ToleratingLoader(yaml.SafeLoader):
-    """Unknown tags such as ``!ruby/object`` are tolerated, as the reference's launcher does."""
-
-
-def _nothing(_loader: yaml.SafeLoader, _tag: str, _node: yaml.Node) -> None:
-    return None
-
-
-_ToleratingLoader.add_multi_constructor("", _nothing)
+def _writable(text: str | None) -> str:
+    """A text that can be written to a file; what has no form in UTF-8 becomes a question mark."""
+    return (text or "").encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from stagewright.errors import AppProblem
 from stagewright.model.layout import LAUNCHER
 from stagewright.model.process import Processes, process_file_name
 from stagewright.model.tree import Owner
@@ -20,6 +21,27 @@ _ROOT = Owner(0, 0)
 
 _OWN = (Placed(source=None, at=_HOME, mode=0o755), Placed(source=None, at=_HOME / "deps", mode=0o755))
 """Directories that are the app's own, written into every layer below them: a layer would else bring them as root's."""
+
+
+_LONGEST_NAME = 200
+"""Bytes of the file that holds a process type's command."""
+
+
+@dataclass(eq=False)
+class BadProcessType(AppProblem):
+    """A name that no file can have."""
+
+    type: str
+
+    def brief(self) -> str:
+        return (
+            f"{self.type[:40]!r}… cannot be a process type: it is too long."
+            if self.type
+            else "A process type is empty."
+        )
+
+    def hint(self) -> str:
+        return "Give it a shorter name in the Procfile."
 
 
 @dataclass(frozen=True)
@@ -55,7 +77,10 @@ class LaunchFiles:
 
 
 def launch_files(processes: Processes, entrypoint_prefix: str | None) -> LaunchFiles:
-    """What the launcher reads: ``process/NAME`` and ``entrypoint_prefix``."""
+    """What the launcher reads: ``process/NAME`` and ``entrypoint_prefix``. Raises BadProcessType."""
+    for process in processes.types:
+        if not process.type or len(process_file_name(process.type)) > _LONGEST_NAME:
+            raise BadProcessType(process.type)
     files = [
         (PurePosixPath("process") / process_file_name(process.type), process.command.encode("utf-8", "surrogateescape"))
         for process in processes.types

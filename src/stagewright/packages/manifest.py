@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stagewright.documents import NotReadable, load_yaml, scalar_text
 from stagewright.errors import AppProblem
 from stagewright.model.build import AppManifest
 from stagewright.model.names import AppName, StackName
 from stagewright.model.process import Processes
 from stagewright.model.quantities import parse_size
-from stagewright.packages.yaml_reading import NotReadable, load_yaml, scalar_text
 
 _NAMES = ("manifest.yml", "manifest.yaml")
 _T = TypeVar("_T")

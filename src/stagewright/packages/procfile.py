@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagewright.documents import NotReadable, load_yaml, scalar_text
 from stagewright.errors import AppProblem
 from stagewright.model.process import Processes
-from stagewright.packages.yaml_reading import NotReadable, load_yaml, scalar_text
 
 
 @dataclass(eq=False)

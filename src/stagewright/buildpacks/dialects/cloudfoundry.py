@@ -12,12 +12,12 @@ from typing import Any
 
 import xxhash
 
+from stagewright.documents import NotReadable, load_yaml, plain, scalar_text
 from stagewright.errors import BuildpackProblem
 from stagewright.model.buildpack import Buildpack, Script
 from stagewright.model.layout import Layout, deps_index
 from stagewright.model.plan import RunScript
 from stagewright.model.process import Process, Processes, Sidecar
-from stagewright.packages.yaml_reading import NotReadable, load_yaml, scalar_text
 
 _RELEASE = "The release output"
 
@@ -105,22 +105,31 @@ def parse_launch(text: bytes, buildpack: Buildpack) -> Processes:
     document = _map(text, buildpack, "launch.yml")
     types: list[Process] = []
     sidecars: list[Sidecar] = []
-    for entry in document.get("processes") or []:
+    entries = document.get("processes") or []
+    if not isinstance(entries, list):
+        raise BadBuildpackDocument(str(buildpack), "launch.yml", "processes is not a list")
+    for number, entry in enumerate(entries, start=1):
         try:
-            type_, command = str(entry["type"]), str(entry["command"])
+            type_, command = _text(entry["type"]), _text(entry["command"])
             limits = entry.get("limits") or {}
             cloudfoundry = (entry.get("platforms") or {}).get("cloudfoundry") or {}
-            beside = tuple(map(str, cloudfoundry.get("sidecar_for") or ()))
+            beside = tuple(map(_text, cloudfoundry.get("sidecar_for") or ()))
             memory = int(limits["memory"]) if limits.get("memory") is not None else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BadBuildpackDocument(
-                str(buildpack), "launch.yml", f"the process {entry!r:.80} is malformed"
-            ) from error
+            raise BadBuildpackDocument(str(buildpack), "launch.yml", f"process {number} of it is malformed") from error
         if beside:
             sidecars.append(Sidecar(type_, command, beside, memory))
         else:
             types.append(Process(type_, command))
     return Processes(tuple(types), tuple(sidecars))
+
+
+def _text(value: object) -> str:
+    """Raises ValueError for what is no scalar."""
+    text = scalar_text(value)
+    if text is None:
+        raise ValueError("not a text")
+    return text
 
 
 def parse_config(text: bytes, buildpack: Buildpack) -> BuildpackConfig:
@@ -133,7 +142,7 @@ def parse_config(text: bytes, buildpack: Buildpack) -> BuildpackConfig:
         name=scalar_text(document.get("name")) or "",
         version=scalar_text(document.get("version")) or None,
         entrypoint_prefix=scalar_text(prefix) or None,
-        output_metadata=metadata if isinstance(metadata, dict) else {},
+        output_metadata=plain(metadata) if isinstance(metadata, dict) else {},
     )
 
 

@@ -1,0 +1,121 @@
+"""YAML from strangers: small, bounded, safe, and with the line in every complaint.
+
+It stands on a floor of its own, since packages, droplets and buildpacks all read what somebody else wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+LARGEST = 1 << 20
+"""Bytes of the largest YAML file that is read at all."""
+DEEPEST = 64
+"""Levels of lists and maps: the composer of libyaml recurses in C, and ten thousand of them end the process."""
+MOST = 100_000
+"""Values that a document may stand for, each alias counted as all that it repeats."""
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class NotReadable(Exception):
+    """What is wrong with a YAML text, in words; the caller knows the file and whose fault it is."""
+
+
+class _ToleratingLoader(yaml.SafeLoader):
+    """Reads unknown tags such as ``!ruby/object`` as nothing, as the reference's launcher does."""
+
+
+def _nothing(_loader: object, _tag: str, _node: object) -> None:
+    return None
+
+
+_ToleratingLoader.add_multi_constructor("", _nothing)
+
+
+def load_yaml(text: bytes, *, tolerant: bool = False) -> Any:
+    """The one document in ``text``, with duplicate keys resolved as the reference does (the last wins).
+
+    Raises NotReadable for text that is too large, too deep, that its aliases make too much of, that is not UTF-8 or not YAML.
+    ``tolerant`` reads unknown tags as nothing instead of refusing them.
+    """
+    if len(text) > LARGEST:
+        raise NotReadable(f"it is larger than {LARGEST >> 20} MB")
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadable(f"byte {error.start} is not UTF-8") from error
+    loader = _ToleratingLoader if tolerant else _Loader
+    try:
+        _measure(yaml.parse(decoded, Loader=_Loader))
+        return yaml.load(decoded, Loader=loader)  # noqa: S506 - all of them are safe loaders
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        raise NotReadable(f"{where}{error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise NotReadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def _measure(events: Iterator[yaml.Event]) -> None:
+    """Walk the events, which come one by one and build nothing, and refuse a document that would grow too deep or too large."""
+    anchors: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            if anchor is not None:
+                anchors[str(anchor)] = size
+            _grow(open_nodes, size)
+        elif isinstance(event, yaml.AliasEvent):
+            if str(event.anchor) not in anchors:
+                raise NotReadable(f"the alias {str(event.anchor)[:40]!r} refers to itself or to nothing")
+            _grow(open_nodes, anchors[str(event.anchor)])
+        elif isinstance(event, yaml.ScalarEvent):
+            if event.anchor is not None:
+                anchors[event.anchor] = 1 + len(event.value) // 100
+            _grow(open_nodes, 1)
+        if len(open_nodes) > DEEPEST + 1:
+            raise NotReadable(f"it nests deeper than {DEEPEST} levels")
+
+
+def _grow(open_nodes: list[tuple[str | None, int]], by: int) -> None:
+    anchor, size = open_nodes[-1]
+    if size + by > MOST:
+        raise NotReadable(f"it holds more than {MOST:,} values, or aliases that stand for so many")
+    open_nodes[-1] = (anchor, size + by)
+
+
+def scalar_text(value: object) -> str | None:
+    """A YAML scalar as the text a person wrote, near enough: 1 → "1", true → "true", null → ""; None for a list or a map."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        try:
+            return str(value)
+        except ValueError:  # a number of more digits than Python writes
+            return None
+    return None
+
+
+def plain(value: object) -> Any:
+    """``value`` as JSON knows it: dates and the like as text, keys as text, sets as lists."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    if value is None or isinstance(value, bool | str | float):
+        return value
+    text = scalar_text(value)
+    return (
+        value
+        if isinstance(value, int) and text is not None
+        else text
+        if text is not None
+        else str(type(value).__name__)
+    )
