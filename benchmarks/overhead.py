@@ -88,16 +88,20 @@ def _imports(installation: Installation, app: _App) -> Table:
     )
     spent: dict[str, list[int]] = {}
     for microseconds, module in _IMPORT.findall(ended.stderr):
-        package = module.partition(".")[0].lstrip("_")
-        name = "the standard library" if package in _standard() else package
-        spent.setdefault(name, []).append(int(microseconds))
+        spent.setdefault(_package(module), []).append(int(microseconds))
     ordered = sorted(spent.items(), key=lambda item: -sum(item[1]))
-    rows = [(name, str(len(times)), f"{sum(times) / 1000:.0f}") for name, times in ordered if sum(times) >= 500]
+    rows = [(name, str(len(times)), f"{sum(times) / 1000:.0f}") for name, times in ordered if sum(times) >= 1000]
+    rows.append(("all", str(sum(map(len, spent.values()))), f"{sum(map(sum, spent.values())) / 1000:.0f}"))
     return Table("imports, by package", ("package", "modules", "ms"), tuple(rows))
 
 
-def _standard() -> frozenset[str]:
-    return frozenset(name.lstrip("_") for name in sys.stdlib_module_names)
+def _package(module: str) -> str:
+    """Ours by folder, the others by their top name."""
+    names = module.split(".")
+    if names[0] == "stagewright":
+        return ".".join(names[:2])
+    standard = {name.lstrip("_") for name in sys.stdlib_module_names}
+    return "the standard library" if names[0].lstrip("_") in standard else names[0]
 
 
 def _seconds(call: list[str], installation: Installation) -> float:

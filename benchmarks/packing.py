@@ -122,6 +122,7 @@ def _verbs(tree: SampleTree, work: Path) -> Table:
     }
     rows = []
     for name, verb in verbs.items():
+        _settle()
         began = time.monotonic()
         verb()
         seconds = time.monotonic() - began
