@@ -27,6 +27,16 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class WrittenFile:
+    """One file that a script added or changed. ``path`` is relative to its tree and escaped (`trees.names`)."""
+
+    path: str
+    size: int
+    """Bytes, after the script."""
+    new: bool
+
+
+@dataclass(frozen=True)
 class Difference:
     """What a script did to a tree: how many files came, changed and went, and how many bytes were written."""
 
@@ -34,7 +44,23 @@ class Difference:
     changed: int = 0
     removed: int = 0
     bytes_written: int = 0
-    """Bytes of the files that were added or changed."""
+    """Bytes of the files that were added or changed; a file with several names counts once."""
+    bytes_added: int = 0
+    bytes_changed: int = 0
+    """Bytes of the changed files, after the change."""
+    bytes_removed: int = 0
+    """Bytes that went: a file that still has another name counts nothing."""
+    largest: tuple[WrittenFile, ...] = ()
+    """The largest of the files that were added or changed, largest first; a few."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
+
+    def counts(self) -> dict[str, int]:
+        """The numbers that a log tells."""
+        return {
+            "added": self.added,
+            "changed": self.changed,
+            "removed": self.removed,
+            "bytes_written": self.bytes_written,
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
 from collections.abc import Mapping
@@ -9,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagewright.errors import LimitProblem
-from stagewright.model.tree import Difference
+from stagewright.model.tree import Difference, WrittenFile
 from stagewright.trees.descent import Descent
+from stagewright.trees.names import escape_name
 from stagewright.trees.problems import UnreadableFile, reason_of, shown
 from stagewright.trees.walk import PATH_LIMIT
 
 _ENTRY_WEIGHT = 512
 _WEIGHT_LIMIT = 1 << 30
 """Bytes of memory that a snapshot may take, some two million entries: a script can make files faster than we can look."""
+
+_LARGEST = 10
+"""Files that a difference names: enough to see what a script is about."""
 
 State = tuple[int, int, int, int, int, int]
 """Mode with type, size, mtime and ctime in nanoseconds, device, inode. ctime cannot be set back by a script."""
@@ -110,22 +115,42 @@ def difference(before: Snapshot, after: Snapshot) -> Difference:
 
     Files and links are counted; directories only where they came, went or have another mode.
     """
-    added = changed = bytes_written = 0
-    written: set[tuple[int, int]] = set()
+    counts = {True: 0, False: 0}
+    sizes = {True: 0, False: 0}
+    written: dict[tuple[int, int], tuple[int, bytes, bool]] = {}
     for path, state in after.states.items():
         old = before.states.get(path)
         if old == state or (old is not None and _same_directory(old, state)):
             continue
-        if old is None:
-            added += 1
-        else:
-            changed += 1
+        new = old is None
+        counts[new] += 1
         mode, size, _, _, device, inode = state
         if stat.S_ISREG(mode) and (device, inode) not in written:
-            written.add((device, inode))
-            bytes_written += size
-    removed = sum(path not in after.states for path in before.states)
-    return Difference(added, changed, removed, bytes_written)
+            written[device, inode] = (size, path, new)
+            sizes[new] += size
+    gone = [path for path in before.states if path not in after.states]
+    largest = heapq.nsmallest(_LARGEST, written.values(), key=lambda file: (-file[0], file[1]))
+    return Difference(
+        added=counts[True],
+        changed=counts[False],
+        removed=len(gone),
+        bytes_written=sizes[True] + sizes[False],
+        bytes_added=sizes[True],
+        bytes_changed=sizes[False],
+        bytes_removed=_bytes_gone(gone, before, after) if gone else 0,
+        largest=tuple(WrittenFile(escape_name(path), size, new) for size, path, new in largest),
+    )
+
+
+def _bytes_gone(gone: list[bytes], before: Snapshot, after: Snapshot) -> int:
+    """Bytes of the files that have no name any more; one that was only moved is still there."""
+    left = {state[4:] for state in after.states.values() if stat.S_ISREG(state[0])}
+    sizes = {}
+    for path in gone:
+        mode, size, _, _, device, inode = before.states[path]
+        if stat.S_ISREG(mode) and (device, inode) not in left:
+            sizes[device, inode] = size
+    return sum(sizes.values())
 
 
 def _same_directory(old: State, new: State) -> bool:

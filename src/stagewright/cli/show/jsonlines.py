@@ -87,7 +87,7 @@ def _fields(event: Event) -> dict[str, object]:
         case ScriptOutput():
             return {"stream": event.stream.value, "line": event.line}
         case ActionFinished():
-            wrote = {tree: asdict(change) for tree, change in event.wrote.items()}
+            wrote = {tree: change.counts() for tree, change in event.wrote.items()}
             ended = {"seconds": round(event.seconds, 3), "exit_code": event.exit_code, "says": event.says}
             return {**_action(event.action), **ended, "wrote": wrote}
         case Progressed():
