@@ -6,10 +6,11 @@ import contextlib
 import json
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagewright.documents import DEEPEST, NotReadable, load_yaml, plain
+from stagewright.documents import DEEPEST, NotReadable, load_nodes, load_yaml, plain
 
 
 def bomb(levels: int) -> str:
@@ -72,3 +73,16 @@ def test_the_deepest_legal_document_is_read_and_one_more_level_is_not() -> None:
     assert load_yaml(b"[" * DEEPEST + b"]" * DEEPEST)
     with pytest.raises(NotReadable, match="deeper than 64"):
         load_yaml(b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1))
+
+
+def test_nodes_keep_scalars_as_they_were_written() -> None:
+    node = load_nodes(b"version: 3.10\nold: 010\nday: 2026-01-02\n")
+    assert isinstance(node, yaml.MappingNode)
+    assert [value.value for _, value in node.value] == ["3.10", "010", "2026-01-02"]
+    assert load_nodes(b"") is None
+
+
+@pytest.mark.parametrize("text", [b"a: [", b"\xff", bomb(9).encode(), b"[" * 100_000])
+def test_nodes_are_bounded_as_values_are(text: bytes) -> None:
+    with pytest.raises(NotReadable):
+        load_nodes(text)
