@@ -1,26 +1,31 @@
-"""YAML from strangers: small, bounded, safe, and with the line in every complaint.
+"""YAML and JSON from strangers: small, bounded, safe, and with the line in every complaint.
 
 It stands on a floor of its own, since packages, droplets and buildpacks all read what somebody else wrote.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 LARGEST = 1 << 20
-"""Bytes of the largest YAML file that is read at all."""
+"""Bytes of the largest file that is read at all."""
 DEEPEST = 64
 """Levels of lists and maps: the composer of libyaml recurses in C, and ten thousand of them end the process."""
 MOST = 100_000
 """Values that a document may stand for, each alias counted as all that it repeats."""
+_JSON_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""Whole strings and single brackets. A string that does not end is taken to the end at once, so the search stays linear."""
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class NotReadable(Exception):
-    """What is wrong with a YAML text, in words; the caller knows the file and whose fault it is."""
+    """What is wrong with a text, in words; the caller knows the file and whose fault it is."""
 
 
 class _ToleratingLoader(yaml.SafeLoader):
@@ -70,6 +75,47 @@ def _within_bounds(text: bytes, build: Callable[[str], Any]) -> Any:
         raise NotReadable(f"{where}{error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise NotReadable(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+
+
+def load_json(text: bytes) -> Any:
+    """The one JSON value in ``text``; of duplicate names the last wins.
+
+    Raises NotReadable for text that is too large, too deep, not UTF-8 or not JSON (NaN, Infinity and numbers that no double
+    holds are not JSON). What it says names the place and quotes nothing of the text.
+    """
+    if len(text) > LARGEST:
+        raise NotReadable(f"it is larger than {LARGEST >> 20} MB")
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotReadable(f"byte {error.start} is not UTF-8") from error
+    _measure_json(decoded)
+    try:
+        return json.loads(decoded, parse_float=_finite, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise NotReadable(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except ValueError:  # a whole number of more digits than Python reads
+        raise NotReadable("it holds a number that is too long") from None
+
+
+def _measure_json(text: str) -> None:
+    """Refuse what nests too deep, before the parser, which recurses, sees it."""
+    depth = 0
+    for found in _JSON_BRACKETS.finditer(text):
+        depth += 1 if found[0] in "[{" else -1 if found[0] in "]}" else 0
+        if depth > DEEPEST:
+            raise NotReadable(f"it nests deeper than {DEEPEST} levels")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise NotReadable("it holds a number that is too large")
+    return number
+
+
+def _no_number(_word: str) -> NoReturn:
+    raise NotReadable("it holds NaN or Infinity, which JSON does not know")
 
 
 def _measure(events: Iterator[yaml.Event]) -> None:
