@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from stagewright.model.digest import Digest
 
@@ -14,6 +17,18 @@ def file_digest(path: Path) -> Digest:
     """The SHA-256 of a file's bytes. Raises OSError."""
     with path.open("rb") as file:
         return Digest(hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading where somebody else could have put a link, a pipe or a device.
+
+    Raises OSError for these, too; a pipe that nobody writes to is not waited for.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def install_copy(source: Path, destination: Path) -> None:
