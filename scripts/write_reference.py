@@ -250,7 +250,10 @@ def _examples() -> list[events.Event]:
         "python", "python", "0.1.0", digest(1), Path(), Dialect.CLOUD_FOUNDRY, frozenset({Script.SUPPLY})
     )
     action = plan.Action(
-        plan.RunScript(Script.SUPPLY, buildpack, 0, 1, final=True), plan.Verb.RUN, "its detect matched", digest(2)
+        plan.RunScript(Script.SUPPLY, plan.Turn(buildpack, plan.Role.FINAL, 0, 1)),
+        plan.Verb.RUN,
+        "its detect matched",
+        digest(2),
     )
     droplet = build.Droplet(
         Path("shop.tgz"), digest(3), digest(4), 1, 2, AppName("shop"), StackName("debian12"), digest(5), (), "python",

@@ -92,7 +92,7 @@ class Written:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Written:
-    workspace = Workspace(tmp_path / "work")
+    workspace = Workspace.below(tmp_path / "work")
     for directory in (workspace.app, workspace.deps / "0", workspace.profile_d):
         directory.mkdir(parents=True)
     base = pack_layer((), tmp_path / "base.tgz", owner=Owner(0, 0))

@@ -18,7 +18,7 @@ from stagewright.buildpacks.dialects.cloudfoundry import (
 )
 from stagewright.model.buildpack import Script
 from stagewright.model.layout import Layout, deps_index
-from stagewright.model.plan import RunScript
+from stagewright.model.plan import Role, RunScript, Turn
 from stagewright.model.process import Process, Sidecar
 
 PYTHON = buildpack("python")
@@ -54,14 +54,14 @@ def test_deps_indices_are_padded(count: int, first: str, last: str) -> None:
     ],
 )
 def test_arguments_of_the_final_buildpack(script: Script, arguments: list[str]) -> None:
-    step = RunScript(script, PYTHON, 1, 2, final=True)
+    step = RunScript(script, Turn(PYTHON, Role.FINAL, 1, 2))
     program, *given_arguments = map(str, cloudfoundry.argv(step, Layout()))
     assert program == f"/buildpacks/{key_directory('python')}/bin/{script}"
     assert given_arguments == arguments
 
 
 def test_a_supply_buildpack_has_a_cache_of_its_own() -> None:
-    step = RunScript(Script.SUPPLY, PYTHON, 0, 2, final=False)
+    step = RunScript(Script.SUPPLY, Turn(PYTHON, Role.SUPPLYING, 0, 2))
     assert str(cloudfoundry.argv(step, Layout())[2]) == f"/home/vcap/cache/{key_directory('python')}"
 
 

@@ -10,7 +10,7 @@ from tests.values import buildpack, request
 
 from stagewright.model.build import ImageForm, ImageTarget
 from stagewright.model.buildpack import Dialect, Script
-from stagewright.model.plan import Plan, RunScript, Verb
+from stagewright.model.plan import Plan, Role, RunScript, Verb
 from stagewright.staging.facts import Detection, Facts
 from stagewright.staging.planner import plan
 from stagewright.staging.problems import DialectNotSupported, ScriptMissing
@@ -49,10 +49,10 @@ def test_all_but_the_last_supply_and_the_last_supplies_and_finalizes() -> None:
     made = plan(request(SUPPLIES, WHOLE), Facts())
     assert [noun for _, noun in steps(made)][:3] == ["supply tools", "supply python", "finalize python"]
     scripts = [action.step for action in made.actions if isinstance(action.step, RunScript)]
-    assert [(step.position, step.count, step.final) for step in scripts[:3]] == [
-        (0, 2, False),
-        (1, 2, True),
-        (1, 2, True),
+    assert [(step.turn.position, step.turn.count, step.turn.role) for step in scripts[:3]] == [
+        (0, 2, Role.SUPPLYING),
+        (1, 2, Role.FINAL),
+        (1, 2, Role.FINAL),
     ]
 
 
@@ -85,7 +85,7 @@ def test_a_cloud_native_buildpack_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize(("wrote", "verb"), [(None, Verb.RUN), (False, Verb.RUN), (True, Verb.SKIP)])
 def test_release_runs_unless_launch_yml_was_written(wrote: bool | None, verb: Verb) -> None:
-    made = plan(request(WHOLE), Facts(final_wrote_launch=wrote))
+    made = plan(request(WHOLE), Facts(wrote_launch={} if wrote is None else {0: wrote}))
     release = next(a for a in made.actions if isinstance(a.step, RunScript) and a.step.script is Script.RELEASE)
     assert release.verb is verb
     assert made.complete is (wrote is not None)
@@ -100,7 +100,7 @@ def test_keys_of_scripts_hold_the_build_so_that_another_build_runs_them_again() 
 
 def test_no_two_actions_of_a_plan_share_a_key() -> None:
     targets = [ImageTarget(ImageForm.OCI, Path("a"), "latest"), ImageTarget(ImageForm.OCI, Path("b"), "latest")]
-    made = plan(request(SUPPLIES, WHOLE, WHOLE, images=targets), Facts(final_wrote_launch=False))
+    made = plan(request(SUPPLIES, WHOLE, WHOLE, images=targets), Facts(wrote_launch={2: False}))
     keys = [action.key for action in made.actions]
     assert len(keys) == len(set(keys))
 

@@ -18,6 +18,7 @@ from stagewright.model.buildpack import Script
 from stagewright.staging.problems import (
     NoBuildpackMatched,
     NoStartCommand,
+    NotCompatible,
     NotReproducible,
     OutOfDisk,
     OutOfMemory,
@@ -43,14 +44,19 @@ APP_REFUSED = ExitCode(
     3, "app refused", "The source cannot be staged: an unsafe archive, a bad manifest.yml or Procfile."
 )
 PLATFORM = ExitCode(4, "platform", "This machine, its disk, its network or the sandbox is at fault.")
-NO_MATCH = ExitCode(10, "no buildpack matched", "Every detect said no.")
+NO_MATCH = ExitCode(
+    10, "no buildpack matched", "Every detect said no, or that of a buildpack of Heroku's form that was named."
+)
 BUILDPACK = ExitCode(11, "buildpack malformed", "A buildpack is not one, or lacks a script that its place asks for.")
 DETECT = ExitCode(12, "detect failed", "No buildpack matched, and a detect could not be run or was killed.")
 SUPPLY = ExitCode(13, "supply failed", "bin/supply of a buildpack ended with an error.")
-FINALIZE = ExitCode(14, "finalize failed", "bin/finalize or bin/compile of the last buildpack ended with an error.")
+FINALIZE = ExitCode(14, "finalize failed", "bin/finalize or bin/compile ended with an error.")
 RELEASE = ExitCode(15, "release failed", "bin/release ended with an error, is missing, or printed no YAML.")
 NO_START = ExitCode(16, "start command missing", "Nobody said how the app is started.")
 NOT_REPRODUCIBLE = ExitCode(17, "not reproducible", "--check-reproducible got two different droplets.")
+TESTS = ExitCode(
+    18, "tests failed", "'stagewright test': bin/test, or the tests that app.json names, ended with an error."
+)
 TIME = ExitCode(20, "time-out", "The staging took longer than --timeout.")
 MEMORY = ExitCode(21, "memory", "The build used more than --memory and was killed.")
 DISK = ExitCode(22, "disk", "The build wrote more than --disk.")
@@ -69,6 +75,7 @@ TABLE = (
     RELEASE,
     NO_START,
     NOT_REPRODUCIBLE,
+    TESTS,
     TIME,
     MEMORY,
     DISK,
@@ -81,10 +88,14 @@ _SCRIPTS = {
     Script.SUPPLY: SUPPLY,
     Script.FINALIZE: FINALIZE,
     Script.COMPILE: FINALIZE,
+    Script.TEST_COMPILE: FINALIZE,
     Script.RELEASE: RELEASE,
+    Script.REPORT: RELEASE,
+    Script.TEST: TESTS,
 }
 _CLASSES: tuple[tuple[type[Problem], ExitCode], ...] = (
     (NoBuildpackMatched, NO_MATCH),
+    (NotCompatible, NO_MATCH),
     (NoStartCommand, NO_START),
     (NotReproducible, NOT_REPRODUCIBLE),
     (TimedOut, TIME),

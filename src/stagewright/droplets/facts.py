@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stagewright.model.build import Droplet, UsedBuildpack
+from stagewright.model.buildpack import Dialect
 from stagewright.model.digest import Digest
 from stagewright.model.names import AppName, StackName
 from stagewright.model.process import Process, Processes, Sidecar
@@ -60,6 +61,10 @@ def _buildpack(used: UsedBuildpack) -> dict[str, object]:
         "digest": str(used.digest),
         "entrypoint_prefix": used.entrypoint_prefix,
         "output_metadata": dict(used.output_metadata),
+        "config": used.has_config,
+        "dialect": used.dialect.value,
+        "reference": used.reference,
+        "post": used.post,
     }
 
 
@@ -118,4 +123,8 @@ def _used(entry: Mapping[str, Any]) -> UsedBuildpack:
         index=str(entry["index"]),
         entrypoint_prefix=entry["entrypoint_prefix"],
         output_metadata=dict(entry["output_metadata"]),
+        has_config=bool(entry.get("config", False)),
+        dialect=Dialect(entry.get("dialect", Dialect.CLOUD_FOUNDRY)),
+        reference=str(entry.get("reference", "")),
+        post=bool(entry.get("post", False)),
     )

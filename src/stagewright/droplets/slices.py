@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from stagewright.errors import AppProblem
-from stagewright.model.layout import LAUNCHER
+from stagewright.model.layout import LAUNCHER, SLUG
 from stagewright.model.process import Processes, process_file_name
 from stagewright.model.tree import Owner
 from stagewright.trees import Placed
@@ -76,8 +76,11 @@ class LaunchFiles:
         launcher.chmod(0o755)
 
 
-def launch_files(processes: Processes, entrypoint_prefix: str | None) -> LaunchFiles:
-    """What the launcher reads: ``process/NAME`` and ``entrypoint_prefix``. Raises BadProcessType."""
+def launch_files(processes: Processes, entrypoint_prefix: str | None, *, slug_home: bool = False) -> LaunchFiles:
+    """What the launcher reads: ``process/NAME``, ``entrypoint_prefix``, and ``home`` for an app that finds itself at /app.
+
+    Raises BadProcessType.
+    """
     for process in processes.types:
         if not process.type or len(process_file_name(process.type)) > _LONGEST_NAME:
             raise BadProcessType(process.type)
@@ -87,6 +90,8 @@ def launch_files(processes: Processes, entrypoint_prefix: str | None) -> LaunchF
     ]
     if entrypoint_prefix:
         files.append((PurePosixPath("entrypoint_prefix"), entrypoint_prefix.encode()))
+    if slug_home:
+        files.append((PurePosixPath("home"), str(SLUG).encode()))
     return LaunchFiles(tuple(files))
 
 

@@ -10,12 +10,12 @@ from stagewright.ports.progress import Progress, silent
 from stagewright.trees import Packed, Placed, pack
 
 
-def staging_info(detected: str, processes: Processes, entrypoint_prefix: str | None) -> bytes:
-    """staging_info.yml: JSON content, ``config`` only where there is something in it (§1.5). Always the same bytes
-    for the same facts."""
+def staging_info(detected: str, processes: Processes, entrypoint_prefix: str | None, has_config: bool = False) -> bytes:
+    """staging_info.yml: JSON content, ``config`` only where the final buildpack's config.yml has one, be it empty (§1.5).
+    Always the same bytes for the same facts."""
     document: dict[str, object] = {"detected_buildpack": detected, "start_command": processes.command("web") or ""}
-    if entrypoint_prefix:
-        document["config"] = {"entrypoint_prefix": entrypoint_prefix}
+    if entrypoint_prefix or has_config:
+        document["config"] = {"entrypoint_prefix": entrypoint_prefix} if entrypoint_prefix else {}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogateescape")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from stagewright.model.buildpack import Buildpack, BuildpackRef
+from stagewright.model.buildpack import Buildpack, BuildpackRef, Dialect
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
 from stagewright.model.names import AppName, BuildId, StackName
@@ -98,6 +98,19 @@ class BuildRequest:
     droplet: Path
     images: tuple[ImageTarget, ...] = ()
     reason: Reason = field(default_factory=Requested)
+    posts: tuple[Buildpack, ...] = ()
+    """Post-buildpacks, in their order; no detect of theirs is run."""
+    cache_archive: Path | None = None
+    """Where the caches of the buildpacks are to be packed to, where they are not kept as directories."""
+    needs_process: bool = True
+    """Whether a build that nobody gave a process fails, as Cloud Foundry's API makes it fail (§1.4), or is staged nevertheless,
+    as its builder does (§1.2 step 4)."""
+    testing: bool = False
+    """Whether the app is built to be tested: ``bin/test-compile`` in the place of ``bin/compile``, and no droplet."""
+    services: Mapping[str, object] = field(default_factory=dict)
+    """Bound services as VCAP_SERVICES has them, with credentials."""
+    source_version: str = ""
+    """The commit of the source, where it is known: Heroku's SOURCE_VERSION."""
 
     def with_buildpacks(self, buildpacks: tuple[Buildpack, ...]) -> BuildRequest:
         return replace(self, buildpacks=buildpacks)
@@ -114,6 +127,13 @@ class UsedBuildpack:
     index: str
     entrypoint_prefix: str | None = None
     output_metadata: Mapping[str, object] = field(default_factory=dict)
+    has_config: bool = False
+    """Whether its config.yml has a ``config``, be it empty: staging_info.yml and result.json then have one too (§1.5)."""
+    dialect: Dialect = Dialect.CLOUD_FOUNDRY
+    reference: str = ""
+    """How it was named, without credentials."""
+    post: bool = False
+    """Whether it was a post-buildpack."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +156,22 @@ class Droplet:
     entrypoint_prefix: str | None = None
     package: Digest | None = None
     plan: Digest | None = None
+
+    @property
+    def wants_slug_home(self) -> bool:
+        """Whether the app expects to find itself at /app: a buildpack of Heroku's had a part in it (shared design, "Where things
+        lie in a build")."""
+        return any(used.dialect is Dialect.HEROKU for used in self.buildpacks)
+
+    @property
+    def has_config(self) -> bool:
+        """Whether staging_info.yml has a ``config``: it is the final buildpack's."""
+        return self.entrypoint_prefix is not None or (self.final is not None and self.final.has_config)
+
+    @property
+    def final(self) -> UsedBuildpack | None:
+        """The last buildpack that is no post-buildpack."""
+        return next((used for used in reversed(self.buildpacks) if not used.post), None)
 
 
 @dataclass(frozen=True)

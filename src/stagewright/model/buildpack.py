@@ -7,6 +7,31 @@ from enum import StrEnum
 from pathlib import Path
 
 from stagewright.model.digest import Digest
+from stagewright.model.origin import Origin
+from stagewright.model.references import (
+    ArchiveFileRef,
+    ArchiveUrlRef,
+    BuildpackRef,
+    BuiltinRef,
+    DirectoryRef,
+    GitRef,
+    Remote,
+    RemoteRef,
+)
+
+__all__ = [
+    "ArchiveFileRef",
+    "ArchiveUrlRef",
+    "Buildpack",
+    "BuildpackRef",
+    "BuiltinRef",
+    "Dialect",
+    "DirectoryRef",
+    "GitRef",
+    "Remote",
+    "RemoteRef",
+    "Script",
+]
 
 
 class Script(StrEnum):
@@ -17,6 +42,9 @@ class Script(StrEnum):
     FINALIZE = "finalize"
     COMPILE = "compile"
     RELEASE = "release"
+    TEST_COMPILE = "test-compile"
+    TEST = "test"
+    REPORT = "report"
 
 
 class Dialect(StrEnum):
@@ -25,29 +53,6 @@ class Dialect(StrEnum):
     CLOUD_FOUNDRY = "cloudfoundry"
     HEROKU = "heroku"
     CLOUD_NATIVE = "cnb"
-
-
-@dataclass(frozen=True, order=True)
-class BuiltinRef:
-    """A buildpack that comes with Stagewright."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, order=True)
-class DirectoryRef:
-    """A buildpack in a directory of this machine."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-BuildpackRef = BuiltinRef | DirectoryRef
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,13 @@ class Buildpack:
     root: Path
     dialect: Dialect
     scripts: frozenset[Script]
+    reference: str = ""
+    """How it was named, without credentials."""
+    origin: Origin | None = None
+    """What the bits were made of; None for a built-in one. Of a directory, git's facts are `origin_of_directory`'s to find."""
+    in_place: bool = False
+    """Whether its scripts run where its bits lie: those of a built-in, which writes nothing there, and of a cell, whose bits are
+    its own. Of any other each build has a copy, since scripts may write where they lie."""
 
     def has(self, script: Script) -> bool:
         return script in self.scripts

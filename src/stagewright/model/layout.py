@@ -31,6 +31,10 @@ MOUNT_POINTS = tuple(
 """Directories that every stack's roots hold from the start, since a shared root is never written (runc would make them)."""
 
 
+SLUG = PurePosixPath("/app")
+"""Where Heroku's buildpacks and apps find the app: every stack links it to /home/vcap/app."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """The places of a build as its scripts see them."""
@@ -54,6 +58,11 @@ class Layout:
     @property
     def cache(self) -> PurePosixPath:
         return self.home / "cache"
+
+    @property
+    def env(self) -> PurePosixPath:
+        """Heroku's ENV_DIR: a file for every config var."""
+        return self.home / "env"
 
 
 def deps_index(position: int, count: int) -> str:

@@ -12,10 +12,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from stagewright.model.build import ImageTarget
 from stagewright.model.buildpack import Buildpack, Script
 from stagewright.model.digest import Digest
+from stagewright.model.layout import deps_index
 
 
 class Verb(StrEnum):
@@ -24,21 +26,51 @@ class Verb(StrEnum):
     SKIP = "skip"
 
 
+class Role(StrEnum):
+    """The part that a buildpack plays in a build."""
+
+    CANDIDATE = "candidate"
+    """It is asked whether it fits."""
+    SUPPLYING = "supplying"
+    """It comes before the last."""
+    FINAL = "final"
+    """It is the last: its cache is ``final`` and it decides the processes."""
+    POST = "post"
+    """A post-buildpack: it comes after the last (contracts/extensions.md, "Post-buildpacks")."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A buildpack's part in one build."""
+
+    buildpack: Buildpack
+    role: Role
+    position: int
+    """Its place among the buildpacks of the build, from 0; that of a candidate among the candidates."""
+    count: int
+    """How many there are: supplying, final and post-buildpacks together."""
+
+    @property
+    def index(self) -> str:
+        """The name of its directory in deps."""
+        return deps_index(self.position, self.count)
+
+
 @dataclass(frozen=True)
 class RunScript:
     """Run one script of a buildpack."""
 
     script: Script
-    buildpack: Buildpack
-    position: int
-    """Its place among the buildpacks of the build, from 0; for detect, among the candidates."""
-    count: int
-    final: bool
-    """Whether it is the last buildpack, whose cache is ``final`` and who decides the processes."""
+    turn: Turn
+
+    @property
+    def buildpack(self) -> Buildpack:
+        return self.turn.buildpack
 
     @property
     def verb_noun(self) -> str:
-        return f"{self.script} {self.buildpack}"
+        post = "post-buildpack " if self.turn.role is Role.POST else ""
+        return f"{self.script} {post}{self.buildpack}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +92,17 @@ class PackDroplet:
 
 
 @dataclass(frozen=True)
+class PackCache:
+    """Write the caches of the buildpacks into an archive, for a platform that keeps them so."""
+
+    path: Path
+
+    @property
+    def verb_noun(self) -> str:
+        return "cache"
+
+
+@dataclass(frozen=True)
 class WriteImage:
     """Write the image: the stack's layer below, the droplet's slices above."""
 
@@ -70,7 +113,7 @@ class WriteImage:
         return f"image {self.target.form}"
 
 
-Step = RunScript | ReadProcesses | PackDroplet | WriteImage
+Step = RunScript | ReadProcesses | PackDroplet | PackCache | WriteImage
 
 
 @dataclass(frozen=True)

@@ -14,38 +14,43 @@ from stagewright.model.names import AppName, BuildId
 
 @dataclass(frozen=True)
 class Workspace:
-    """The directories of one running build. ``home`` holds app, deps, profile.d and cache."""
+    """The directories of one running build."""
 
     root: Path
+    home: Path
+    """Where scripts are at home; it may hold the four below, or they lie elsewhere."""
+    app: Path
+    deps: Path
+    profile_d: Path
+    cache: Path
+    tmp: Path
+    scratch: Path
+    """The platform's own corner: no script sees it."""
+
+    @classmethod
+    def below(cls, root: Path) -> Workspace:
+        """All of them below one directory."""
+        home = root / "home"
+        return cls(
+            root=root,
+            home=home,
+            app=home / "app",
+            deps=home / "deps",
+            profile_d=home / "profile.d",
+            cache=home / "cache",
+            tmp=root / "tmp",
+            scratch=root / "scratch",
+        )
 
     @property
-    def home(self) -> Path:
-        return self.root / "home"
+    def env(self) -> Path:
+        """Heroku's ENV_DIR."""
+        return self.home / "env"
 
     @property
-    def app(self) -> Path:
-        return self.home / "app"
-
-    @property
-    def deps(self) -> Path:
-        return self.home / "deps"
-
-    @property
-    def profile_d(self) -> Path:
-        return self.home / "profile.d"
-
-    @property
-    def cache(self) -> Path:
-        return self.home / "cache"
-
-    @property
-    def tmp(self) -> Path:
-        return self.root / "tmp"
-
-    @property
-    def scratch(self) -> Path:
-        """The platform's own corner: no script sees it."""
-        return self.root / "scratch"
+    def buildpacks(self) -> Path:
+        """Copies of buildpacks whose scripts may write where they lie."""
+        return self.root / "buildpacks"
 
 
 class Workspaces(Protocol):
@@ -92,10 +97,34 @@ class Caches(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class KeptBuild:
+    """One build of which something is kept, newest first where there are several. ``kept`` is seconds since the epoch."""
+
+    build: BuildId
+    kept: float
+
+
 class Records(Protocol):
     """What was asked, planned and made. Documents are plain JSON values; they hold no secret."""
 
     def save(self, build: BuildId, document: Mapping[str, object]) -> None: ...
+
+    def builds(self) -> tuple[KeptBuild, ...]:
+        """The builds that were saved, newest first; older ones are forgotten."""
+        ...
+
+    def keep_trace(self, build: BuildId, document: Mapping[str, object]) -> None:
+        """Keep the trace of a build, in place of an earlier one of the same build. Of many the oldest are forgotten."""
+        ...
+
+    def trace(self, build: BuildId) -> bytes | None:
+        """The trace as JSON text: its reader has bounds of its own. None where none is kept."""
+        ...
+
+    def traces(self) -> tuple[tuple[KeptBuild, Mapping[str, object]], ...]:
+        """The builds with a trace, newest first, each with the plain fields of its trace, such as ``app`` and ``started``."""
+        ...
 
     def remember(self, key: Digest, document: Mapping[str, object]) -> None:
         """Keep a result under the key of all that went in (``--if-changed``)."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stagewright.droplets import NoSuchDroplet, launch_files, open_droplet
+from stagewright.droplets import NoSuchDroplet, OpenedDroplet, launch_files, open_droplet
 from stagewright.errors import UsageProblem
 from stagewright.images import Image, ImageConfig, LayoutPlace, Place, read_layout, unpack_image
 from stagewright.model.containers import Command, Limits
@@ -148,11 +148,16 @@ def _droplet(
     _complete(home, owner)
     lifecycle = workspace.root / "lifecycle"
     lifecycle.mkdir()
-    launch_files(opened.processes, opened.entrypoint_prefix).write(lifecycle)
+    launch_files(opened.processes, opened.entrypoint_prefix, slug_home=_slug_home(opened)).write(lifecycle)
     facts = opened.facts
     stack = obtain_stack(platform, order.stack or (facts.stack if facts is not None else None), deaf)
     name = facts.app if facts is not None else AppName.from_path_name(found.stem)
     return AppToRun(name, stack.name, stack.run.path, home, lifecycle, order.env, order.port, _limits(order)), {}
+
+
+def _slug_home(opened: OpenedDroplet) -> bool:
+    """Whether the app expects itself at /app; a droplet of somebody else's says nothing of it."""
+    return opened.facts is not None and opened.facts.wants_slug_home
 
 
 def _complete(home: Path, owner: Owner | None) -> None:

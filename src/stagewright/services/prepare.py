@@ -60,7 +60,7 @@ def prepare(
     refs = tuple(_reference(text, order, platform) for text in manifest.buildpacks)
     candidates = refs or platform.catalogue.detection_order()
     with watch.timing("buildpacks"):
-        buildpacks = _with_keys_of_their_own(tuple(platform.buildpacks.obtain(ref) for ref in candidates))
+        buildpacks = _with_keys_of_their_own(tuple(_obtain(ref, platform) for ref in candidates))
     app = manifest.name or AppName.from_path_name(_stem(order.source))
     return BuildRequest(
         id=build,
@@ -75,6 +75,10 @@ def prepare(
         droplet=order.droplet or platform.settings.state / "droplets" / f"{app}.tgz",
         images=order.images,
     )
+
+
+def _obtain(ref: BuildpackRef, platform: Platform) -> Buildpack:
+    return replace(platform.buildpacks.obtain(ref), in_place=isinstance(ref, BuiltinRef))
 
 
 def _with_keys_of_their_own(buildpacks: tuple[Buildpack, ...]) -> tuple[Buildpack, ...]:

@@ -14,6 +14,7 @@ from stagewright.errors import Cancelled, LimitProblem, PlatformProblem, Problem
 from stagewright.model.build import BuildRequest, Droplet
 from stagewright.model.digest import Digest
 from stagewright.model.events import BuildFailed, BuildStaged, BuildStarted, Noted, TimeSpent
+from stagewright.model.layout import Layout
 from stagewright.model.names import BuildId
 from stagewright.model.plan import Plan
 from stagewright.ports.events import EventSink, deaf
@@ -21,7 +22,9 @@ from stagewright.ports.keeping import CacheSlot, Workspace
 from stagewright.services.platform import Platform
 from stagewright.services.prepare import StageOrder, cache_slot, check_targets, note_unenforced, prepare, result_key
 from stagewright.staging.building import Building, ShellOnFailure, Tools
+from stagewright.staging.environment import build_variables
 from stagewright.staging.facts import EarlierResult, Facts
+from stagewright.staging.output import secret_values
 from stagewright.staging.problems import NotReproducible
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import remove_tree
@@ -67,7 +70,7 @@ def _stage(
         facts = _facts(order, platform, request, key, workspace)
         cache = _cache(order, platform, request, workspace, events, watch) if facts.earlier is None else nullcontext()
         with platform.stacks.hold(request.stack.name), cache:
-            facts = Building(request, workspace, _tools(platform, events, watch), facts, on_failure).run()
+            facts = Building(request, workspace, _tools(request, platform, events, watch), facts, on_failure).run()
         with watch.timing("records"):
             droplet = _finish(platform, request, facts, key if order.remembered else None)
         with watch.timing("removal"):
@@ -87,7 +90,7 @@ def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[Buil
         request = prepare(order, platform, build, workspace, events, watch)
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        building = Building(request, workspace, _tools(platform, events, watch), facts)
+        building = Building(request, workspace, _tools(request, platform, events, watch), facts)
         with platform.stacks.hold(request.stack.name):
             return request, building.detect(), building.facts
 
@@ -136,11 +139,16 @@ def _started(request: BuildRequest) -> BuildStarted:
     )
 
 
-def _tools(platform: Platform, events: EventSink, watch: Stopwatch) -> Tools:
+def _tools(request: BuildRequest, platform: Platform, events: EventSink, watch: Stopwatch) -> Tools:
+    trust = platform.settings.trust
+    variables = build_variables(request, Layout(), trust.environment)
     return Tools(
         sandbox=platform.sandbox,
         records=platform.records,
-        trust=platform.settings.trust,
+        variables=variables,
+        secrets=secret_values(variables.secrets_of_the_app),
+        bounds=platform.settings.bounds,
+        trust=trust,
         network=platform.settings.network,
         events=events,
         layers=platform.settings.cache / "layers",

@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from stagewright.buildpacks.dialects.cloudfoundry import key_directory
+from stagewright.buildpacks.dialects import cache_directory
 from stagewright.droplets import staging_info, write_droplet
 from stagewright.model.build import BuildRequest, Droplet, ImageTarget
-from stagewright.model.buildpack import Script
+from stagewright.model.buildpack import Buildpack, Script
 from stagewright.model.containers import Command, Network
 from stagewright.model.events import ActionFinished, ActionStarted, PlanMade, Progressed, Warned
 from stagewright.model.layout import Layout, deps_index
-from stagewright.model.plan import Action, PackDroplet, Plan, ReadProcesses, RunScript, WriteImage
+from stagewright.model.plan import Action, PackCache, PackDroplet, Plan, ReadProcesses, Role, RunScript, WriteImage
 from stagewright.model.quantities import show_size
 from stagewright.model.settings import Trust
+from stagewright.model.tree import Bounds
+from stagewright.model.variables import Variables
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Records, Workspace
 from stagewright.ports.sandbox import Sandbox, Session
@@ -26,10 +28,12 @@ from stagewright.staging.container import build_container
 from stagewright.staging.documents import plan_document
 from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
-from stagewright.staging.planner import chosen_buildpacks, plan
+from stagewright.staging.output import Masker
+from stagewright.staging.planner import plan, turns
 from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
+from stagewright.staging.scripts import ScriptRunner, bits_of
 from stagewright.staging.stopwatch import Stopwatch
-from stagewright.trees import Packed, chown_tree, remove_tree
+from stagewright.trees import LinkPolicy, Packed, Placed, chown_tree, copy_tree, pack, remove_tree
 from stagewright.trees.problems import SpecialFile
 
 
@@ -39,9 +43,14 @@ class Tools:
 
     sandbox: Sandbox
     records: Records
+    variables: Variables
+    """What scripts find in their environment."""
+    secrets: frozenset[str]
+    """What must not be shown."""
     trust: Trust
     network: Network
     events: EventSink
+    bounds: Bounds
     layers: Path
     """Where layers are kept between builds."""
     layout: Layout = field(default_factory=Layout)
@@ -84,7 +93,6 @@ class Building:
                 elif executor is not None and isinstance(action.step, PackDroplet):
                     with self.tools.watch.timing("end of the container"):
                         stack.close()
-                    self._drop_stale_caches()
                     executor = None
                 self.facts = self._take(action, executor, current)
 
@@ -115,16 +123,18 @@ class Building:
             self._lay_out()
             spec = build_container(request, self.workspace, tools.trust, tools.network, tools.layout)
             session = stack.enter_context(tools.sandbox.open(spec))
-        executor = ScriptExecutor(
+        runner = ScriptRunner(
             request,
             self.workspace,
             session,
             tools.layout,
-            tools.trust.environment,
+            tools.variables,
+            Masker(tools.secrets),
             tools.events,
             tools.sandbox.owner,
             tools.watch,
         )
+        executor = ScriptExecutor(request, self.workspace, runner, tools.events, tools.watch)
         if self.on_failure is not None:
             stack.push(self._shell_when_failed(session, executor))
         return executor
@@ -138,10 +148,13 @@ class Building:
 
     def _lay_out(self) -> None:
         """The directories that every script may count on, owned by whom the scripts run as."""
-        workspace = self.workspace
-        count = len(self.request.buildpacks) if self.request.named else 1
+        workspace, request = self.workspace, self.request
+        count = (len(request.buildpacks) if request.named else 1) + len(request.posts)
+        self._drop_stale_caches()
         for directory in (workspace.profile_d, workspace.cache, workspace.tmp):
             directory.mkdir(parents=True, exist_ok=True)
+        for buildpack in (*request.buildpacks, *request.posts):
+            self._copy(buildpack)
         for position in range(count):
             (workspace.deps / deps_index(position, count)).mkdir(parents=True, exist_ok=True)
         owner = self.tools.sandbox.owner
@@ -150,10 +163,21 @@ class Building:
             for directory in (workspace.deps, workspace.profile_d, workspace.cache, workspace.tmp):
                 chown_tree(directory, owner)
 
+    def _copy(self, buildpack: Buildpack) -> None:
+        """The copy of its bits that a buildpack may write: Heroku's write ``export`` there, others compile themselves there."""
+        into = bits_of(buildpack, self.workspace)
+        if buildpack.in_place or into.exists():
+            return
+        into.mkdir(parents=True)
+        owner = self.tools.sandbox.owner
+        copy_tree(buildpack.root, into, bounds=self.tools.bounds, links=LinkPolicy.KEEP, owner=owner)
+        if owner is not None:
+            chown_tree(into, owner)
+
     def _drop_stale_caches(self) -> None:
-        """Only ``final`` and the caches of this build's buildpacks are kept (§1.2 step 1)."""
-        chosen = chosen_buildpacks(self.request, self.facts) or ()
-        needed = {"final", *(key_directory(buildpack.key) for buildpack in chosen[:-1])}
+        """Only ``final`` and the caches of this build's buildpacks are kept, from before the first script on (§1.2 step 1)."""
+        known = turns(self.request, self.facts) or ()
+        needed = {"final", *(cache_directory(turn) for turn in known if turn.role is not Role.FINAL)}
         for path in tuple(self.workspace.cache.iterdir()) if self.workspace.cache.is_dir() else ():
             if path.name not in needed:
                 remove_tree(path)
@@ -165,6 +189,8 @@ class Building:
                 return executor.execute(action, self.facts)
             case PackDroplet():
                 return self._pack(action, current)
+            case PackCache(path=path):
+                return self._pack_cache(action, path)
             case WriteImage(target=target):
                 return self._image(action, target)
 
@@ -174,7 +200,7 @@ class Building:
         self.tools.events(ActionStarted(action))
         started = time.monotonic()
         request = self.request
-        info = staging_info(decided.detected, decided.processes, decided.entrypoint_prefix)
+        info = staging_info(decided.detected, decided.processes, decided.entrypoint_prefix, decided.has_config)
         with self.tools.watch.timing("droplet"):
             packed = self._write(info)
         droplet = Droplet(
@@ -196,6 +222,15 @@ class Building:
         seconds = time.monotonic() - started
         self.tools.events(ActionFinished(action, seconds, says=f"{show_size(droplet.size)}, {packed.entries} entries"))
         return replace(self.facts.after(action.key), droplet=droplet)
+
+    def _pack_cache(self, action: Action, path: Path) -> Facts:
+        self.tools.events(ActionStarted(action))
+        started = time.monotonic()
+        with self.tools.watch.timing("cache"):
+            packed = pack((Placed(self.workspace.cache, PurePosixPath()),), path, prefix_dot=True, keep_times=True)
+        says = f"{show_size(packed.size)}, {packed.entries} entries"
+        self.tools.events(ActionFinished(action, time.monotonic() - started, says=says))
+        return self.facts.after(action.key)
 
     def _write(self, info: bytes) -> Packed:
         workspace, destination = self.workspace, self.request.droplet
@@ -231,7 +266,7 @@ class Building:
         return replace(self.facts.after(action.key), images=(*self.facts.images, image))
 
     def _require_match(self, current: Plan) -> None:
-        if current.complete or chosen_buildpacks(self.request, self.facts) is not None:
+        if current.complete or turns(self.request, self.facts) is not None:
             return
         tried = tuple(detection.buildpack.name for detection in self.facts.detections)
         failed = next((d for d in self.facts.detections if d.failed is not None), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from stagewright.buildpacks.dialects.cloudfoundry import key_directory
@@ -10,6 +11,7 @@ from stagewright.model.containers import ContainerSpec, Mount, Network
 from stagewright.model.layout import Layout
 from stagewright.model.settings import Trust
 from stagewright.ports.keeping import Workspace
+from stagewright.staging.scripts import bits_of
 from stagewright.trees.problems import writing
 
 _TRUST = PurePosixPath("/trust")
@@ -20,12 +22,17 @@ def build_container(
 ) -> ContainerSpec:
     """A build's container: the stack's build root, the workspace, the buildpacks, and the operator's trust, read-only."""
     buildpacks = {
-        key_directory(buildpack.key): Mount(buildpack.root, layout.buildpacks / key_directory(buildpack.key))
-        for buildpack in request.buildpacks
+        buildpack.key: Mount(
+            bits_of(buildpack, workspace),
+            layout.buildpacks / key_directory(buildpack.key),
+            writable=not buildpack.in_place,
+        )
+        for buildpack in (*request.buildpacks, *request.posts)
     }
     mounts = (
         Mount(workspace.home, layout.home, writable=True),
         Mount(workspace.tmp, layout.tmp, writable=True),
+        *_apart(workspace, layout),
         *buildpacks.values(),
         *trust_mounts(trust, workspace.scratch / "trust", request.stack.run.path),
     )
@@ -37,6 +44,18 @@ def build_container(
         scratch=workspace.scratch,
         network=network,
     )
+
+
+def _apart(workspace: Workspace, layout: Layout) -> Iterator[Mount]:
+    """The places that do not lie in the home: on a cell each lies where the builder's flags say."""
+    for source, target in (
+        (workspace.app, layout.app),
+        (workspace.deps, layout.deps),
+        (workspace.profile_d, layout.profile_d),
+        (workspace.cache, layout.cache),
+    ):
+        if source != workspace.home / target.relative_to(layout.home):
+            yield Mount(source, target, writable=True)
 
 
 def trust_mounts(trust: Trust, directory: Path, run_root: Path | None) -> tuple[Mount, ...]:

@@ -1,4 +1,4 @@
-"""The environment of a script (contracts/cloudfoundry-staging.md §1.8)."""
+"""The variables of a build's scripts (contracts/cloudfoundry-staging.md §1.8, contracts/heroku.md §4.1)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from stagewright.model.build import BuildRequest
-from stagewright.model.layout import FIXED_TIME, Layout
-from stagewright.ports.sandbox import Session
+from stagewright.model.layout import FIXED_TIME, SLUG, Layout
+from stagewright.model.services import database_url
+from stagewright.model.variables import Value, Variables
 from stagewright.staging.problems import BadVariable
 
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -31,18 +32,9 @@ def check_variables(env: Mapping[str, str]) -> None:
             raise BadVariable(name, "its value holds a NUL character")
 
 
-def script_environment(
-    request: BuildRequest, layout: Layout, trust: Mapping[str, str], session: Session
-) -> dict[str, str]:
-    """The whole environment of every script of a build; nothing of the caller's own enters it.
-
-    Later wins: platform, trust, the app's variables, then what the app may not change.
-    """
-
-    def seen(path: PurePosixPath) -> str:
-        return str(session.path_of(path))
-
-    platform = {
+def build_variables(request: BuildRequest, layout: Layout, trust: Mapping[str, str]) -> Variables:
+    """All that scripts of a build find in their environment; nothing of the caller's own enters it."""
+    platform: dict[str, Value] = {
         "PATH": PATH,
         "LANG": LOCALE,
         "LC_ALL": LOCALE,
@@ -50,19 +42,45 @@ def script_environment(
         "USER": "vcap",
         "LOGNAME": "vcap",
         "SHELL": "/bin/bash",
-        "HOME": seen(layout.home),
-        "TMPDIR": seen(layout.tmp),
+        "HOME": layout.home,
+        "TMPDIR": layout.tmp,
         "SOURCE_DATE_EPOCH": str(FIXED_TIME),
-        "VCAP_SERVICES": "{}",
     }
-    fixed = {
-        "CF_STACK": str(request.stack.name),
-        "MEMORY_LIMIT": f"{request.limits.memory >> 20}m",
-        "VCAP_APPLICATION": _vcap_application(request),
-        RUN_DPKG_STATUS: seen(PurePosixPath("/trust/run-dpkg-status")),
+    seen_trust = {name: PurePosixPath(value) if value.startswith("/") else value for name, value in trust.items()}
+    return Variables(
+        platform={**platform, **seen_trust},
+        config=request.env,
+        services=service_variables(request.services),
+        cloudfoundry={
+            "VCAP_SERVICES": "{}",
+            "CF_STACK": str(request.stack.name),
+            "MEMORY_LIMIT": f"{request.limits.memory >> 20}m",
+            "VCAP_APPLICATION": _vcap_application(request),
+            RUN_DPKG_STATUS: PurePosixPath("/trust/run-dpkg-status"),
+        },
+        heroku=_heroku(request),
+    )
+
+
+def service_variables(services: Mapping[str, object]) -> dict[str, str]:
+    """What bound services are to an app: VCAP_SERVICES, and DATABASE_URL where one is a relational database (§1.2 step 0)."""
+    if not services:
+        return {}
+    variables = {"VCAP_SERVICES": json.dumps(services)}
+    url = database_url(services)
+    return variables if url is None else {**variables, "DATABASE_URL": url}
+
+
+def _heroku(request: BuildRequest) -> dict[str, Value]:
+    """STACK is what Heroku's buildpacks choose binaries by, and what they fail without; herokuish has the time-outs of curl."""
+    variables: dict[str, Value] = {
+        "STACK": str(request.stack.name),
+        "REQUEST_ID": str(request.id),
+        "APP_DIR": SLUG,
+        "CURL_CONNECT_TIMEOUT": "30",
+        "CURL_TIMEOUT": "180",
     }
-    seen_trust = {name: seen(PurePosixPath(value)) if value.startswith("/") else value for name, value in trust.items()}
-    return {**platform, **seen_trust, **request.env, **fixed}
+    return {**variables, "SOURCE_VERSION": request.source_version} if request.source_version else variables
 
 
 def _vcap_application(request: BuildRequest) -> str:

@@ -2,64 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from stagewright.buildpacks.dialects import cloudfoundry
-from stagewright.errors import Cancelled
+from stagewright.buildpacks.dialects import cloudfoundry, rules_of
+from stagewright.documents import NotReadable, load_yaml, plain
 from stagewright.model.build import BuildRequest
-from stagewright.model.buildpack import Script
-from stagewright.model.containers import Cause, Command, Exit, Stream
-from stagewright.model.events import ActionFinished, ActionStarted, ScriptOutput, Warned
-from stagewright.model.layout import Layout, deps_index
-from stagewright.model.plan import Action, ReadProcesses, RunScript
-from stagewright.model.tree import Difference, Owner
+from stagewright.model.buildpack import Dialect, Script
+from stagewright.model.containers import Cause, Command, Exit
+from stagewright.model.events import ActionFinished, ActionStarted, Warned
+from stagewright.model.plan import Action, ReadProcesses, Role, RunScript, Turn
+from stagewright.model.tree import Difference
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
-from stagewright.ports.sandbox import Session
-from stagewright.staging.environment import script_environment
+from stagewright.staging.deps import write_launch_profile
 from stagewright.staging.facts import Detection, Facts
-from stagewright.staging.output import Masker, ScriptLines, secret_values
-from stagewright.staging.planner import chosen_buildpacks
-from stagewright.staging.problems import (
-    OutOfDisk,
-    OutOfMemory,
-    PlaceReplaced,
-    ScriptFailed,
-    ScriptMissing,
-    ScriptNotExecutable,
-    TimedOut,
-)
+from stagewright.staging.planner import turns
+from stagewright.staging.problems import NotCompatible
 from stagewright.staging.processes import decide
+from stagewright.staging.scripts import ScriptRunner, builds, is_executable
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Snapshot, difference, remove_tree, snapshot
 
 _CANNOT_RUN = (126, 127)
-_LARGEST_ANSWER = 1 << 20
-"""Bytes of a detect's or release's output that are read; more is cut off."""
+_MULTI_SUPPLY = "000_multi-supply.sh"
+"""The name that libbuildpack gives it (contracts/cloudfoundry-staging.md §2.4)."""
 
 
 @dataclass
 class ScriptExecutor:
-    """Runs the scripts of one build in its session."""
+    """Takes the actions of one build that need its session."""
 
     request: BuildRequest
     workspace: Workspace
-    session: Session
-    layout: Layout
-    trust: Mapping[str, str]
+    runner: ScriptRunner
     events: EventSink
-    owner: Owner | None
-    """Who must own what scripts may write."""
     watch: Stopwatch
-
-    def __post_init__(self) -> None:
-        self._environment = script_environment(self.request, self.layout, self.trust, self.session)
-        self._masker = Masker(secret_values(self.request.env))
-        self._before: dict[str, Snapshot] = {}
+    _before: dict[str, Snapshot] = field(default_factory=dict, init=False)
 
     def execute(self, action: Action, facts: Facts) -> Facts:
         """Do ``action``; the facts after it.
@@ -72,6 +52,8 @@ class ScriptExecutor:
                 return self._detect(action, action.step, facts)
             case RunScript(script=Script.RELEASE):
                 return self._release(action, action.step, facts)
+            case RunScript(script=Script.REPORT):
+                return self._report(action, action.step, facts)
             case RunScript():
                 return self._build(action, action.step, facts)
             case ReadProcesses():
@@ -81,55 +63,80 @@ class ScriptExecutor:
 
     def shell(self) -> Command:
         """A shell as a script of this build would start it."""
-        return Command(("/bin/bash",), self.session.path_of(self.layout.app), self._environment)
+        return self.runner.shell()
 
     def _detect(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         says, failed = "", None
-        if not _is_executable(step):
+        mask = self.runner.masker
+        if not is_executable(step):
             # §1.2 step 2: warned about, and the next buildpack is tried.
             self.events(Warned(f"buildpack script '/bin/detect' of {step.buildpack} is not executable"))
             ended = Exit(126, Cause.EXITED, 0.0)
         else:
-            answer = bytearray()
-            ended, tail = self._run(step, answer)
-            self._raise_limits(step, ended, tail)
-            says = answer.decode("utf-8", "replace").rstrip("\r\n")
+            ran = self.runner.run(step, self._earlier(step, facts), answers=True)
+            ended = ran.exit
+            self.runner.raise_limits(step, ran)
+            says = mask(ran.answer.decode("utf-8", "replace").rstrip("\r\n"))
             if ended.code > 128 or ended.code in _CANNOT_RUN:
                 failed = ended.code
                 self.events(Warned(f"bin/detect of {step.buildpack} could not say yes or no (exit code {ended.code})"))
         matched = ended.code == 0
-        self.events(ActionFinished(action, ended.seconds, ended.code, says=self._masker(says) if matched else "no"))
-        found = Detection(step.buildpack, matched, self._masker(says), failed)
+        self.events(ActionFinished(action, ended.seconds, ended.code, says=says if matched else "no"))
+        if not matched and step.turn.role is not Role.CANDIDATE:
+            raise NotCompatible(str(self.request.app), str(step.buildpack), says)
+        found = Detection(step.buildpack, matched, says, failed)
         return replace(facts.after(action.key), detections=(*facts.detections, found))
 
     def _release(self, action: Action, step: RunScript, facts: Facts) -> Facts:
-        self._require(step)
-        answer = bytearray()
-        ended, tail = self._run(step, answer)
-        self._raise_for(step, ended, tail)
-        released = cloudfoundry.parse_release(bytes(answer), step.buildpack)
-        self.events(ActionFinished(action, ended.seconds, ended.code))
-        return replace(facts.after(action.key), released=released)
+        self.runner.require(step)
+        ran = self.runner.run(step, self._earlier(step, facts), answers=True)
+        self.runner.raise_for(step, ran)
+        said = cloudfoundry.parse_release(ran.answer, step.buildpack)
+        self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
+        return replace(facts.after(action.key), released={**facts.released, step.turn.position: said})
+
+    def _report(self, action: Action, step: RunScript, facts: Facts) -> Facts:
+        """What bin/report says is kept with the build; a report that fails is no failure of the build."""
+        ran = self.runner.run(step, self._earlier(step, facts), answers=True)
+        self.runner.raise_limits(step, ran)
+        said: Any = None
+        if ran.exit.code == 0:
+            text = self.runner.masker(ran.answer.decode("utf-8", "replace"))
+            try:
+                said = plain(load_yaml(text.encode()))
+            except NotReadable:
+                said = text
+        else:
+            self.events(Warned(f"bin/report of {step.buildpack} ended with exit code {ran.exit.code}"))
+        self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
+        return replace(facts.after(action.key), reports={**facts.reports, step.buildpack.name: said})
 
     def _build(self, action: Action, step: RunScript, facts: Facts) -> Facts:
-        self._require(step)
+        self.runner.require(step)
         self._prepare(step)
-        ended, tail = self._run(step, None)
-        self._raise_for(step, ended, tail)
-        self.events(ActionFinished(action, ended.seconds, ended.code, self._checkpoint()))
+        ran = self.runner.run(step, self._earlier(step, facts))
+        self.runner.raise_for(step, ran)
+        self._complete(step)
+        self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code, self._checkpoint()))
         facts = facts.after(action.key)
-        if step.final and step.script in (Script.FINALIZE, Script.COMPILE):
-            index = deps_index(step.position, step.count)
-            launch = cloudfoundry.read_launch(self.workspace.deps, index, step.buildpack)
-            facts = replace(facts, final_wrote_launch=launch is not None)
+        if builds(step) and step.turn.role is not Role.SUPPLYING:
+            launch = cloudfoundry.read_launch(self.workspace.deps, step.turn.index, step.buildpack)
+            facts = replace(facts, wrote_launch={**facts.wrote_launch, step.turn.position: launch is not None})
         return facts
+
+    def _earlier(self, step: RunScript, facts: Facts) -> tuple[Turn, ...]:
+        """Those whose turns were before that of ``step``."""
+        if step.turn.role is Role.CANDIDATE:
+            return ()
+        chosen = turns(self.request, facts) or ()
+        return chosen[: step.turn.position]
 
     def _decide(self, action: Action, facts: Facts) -> Facts:
         started = time.monotonic()
-        chosen = chosen_buildpacks(self.request, facts)
+        chosen = turns(self.request, facts)
         assert chosen is not None  # noqa: S101 - the planner plans no processes before that
         decided = decide(self.request, chosen, facts, self.workspace)
-        if decided.processes.command("web") is None:
+        if not decided.processes.command("web"):
             self.events(Warned("No start command specified by buildpack or via Procfile."))
             self.events(Warned("App will not start unless a command is provided at runtime."))
         says = ", ".join(process.type for process in decided.processes.types)
@@ -137,85 +144,32 @@ class ScriptExecutor:
         return replace(facts.after(action.key), decided=decided)
 
     def _prepare(self, step: RunScript) -> None:
-        """What a script finds: its deps directory (none for compile, §1.2 step 3) and its cache."""
+        """What a script finds: its deps directory (none for Cloud Foundry's compile, §1.2 step 3) and its cache."""
         if not self._before:
             with self.watch.timing("checkpoints"):
                 self._before = self._snapshots()
-        index = deps_index(step.position, step.count)
-        if step.script is Script.COMPILE:
-            remove_tree(self.workspace.deps / index)
-            if step.count > 1:
+        if step.script is Script.COMPILE and step.buildpack.dialect is Dialect.CLOUD_FOUNDRY:
+            remove_tree(self.workspace.deps / step.turn.index)
+            if step.turn.role is Role.FINAL and step.turn.position > 0:
                 self.events(
                     Warned(
                         "Warning: the last buildpack is not compatible with multi-buildpack apps and cannot make use of any "
                         "dependencies supplied by the buildpacks specified before it"
                     )
                 )
-        cache = self.workspace.cache / cloudfoundry.cache_directory(step)
-        if cache.is_symlink() or not cache.is_dir():
-            remove_tree(cache)
-            cache.mkdir(parents=True)
-            if self.owner is not None:
-                os.chown(self.workspace.cache, self.owner.uid, self.owner.gid)
-                os.chown(cache, self.owner.uid, self.owner.gid)
+        self.runner.make_cache(step.turn)
 
-    def _require(self, step: RunScript) -> None:
-        if not step.buildpack.has(step.script):
-            raise ScriptMissing(str(step.buildpack), step.script, "and it wrote no launch.yml either")
-        if not _is_executable(step):
-            raise ScriptNotExecutable(str(step.buildpack), step.script)
-
-    def _run(self, step: RunScript, answer: bytearray | None) -> tuple[Exit, tuple[str, ...]]:
-        """Run a script. With ``answer`` its standard output is an answer to us, and only its standard error is shown."""
-        lines = ScriptLines(self._masker, lambda stream, line: self.events(ScriptOutput(stream, line)))
-
-        def output(stream: Stream, chunk: bytes) -> None:
-            if answer is not None and stream is Stream.STDOUT:
-                answer.extend(chunk[: max(0, _LARGEST_ANSWER - len(answer))])
-            else:
-                lines.feed(stream, chunk)
-
-        argv = tuple(
-            str(self.session.path_of(part)) if isinstance(part, PurePosixPath) else part
-            for part in cloudfoundry.argv(step, self.layout)
-        )
-        command = Command(argv, self.session.path_of(self.layout.home), self._environment)
-        began = time.monotonic()
-        ended = self.session.run(command, output)
-        lines.finish()
-        self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
-        self._require_places(step)
-        return ended, tuple(lines.tail)
-
-    def _require_places(self, step: RunScript) -> None:
-        """What a script left in the place of a directory that we read and write must still be that directory.
-
-        A home belongs to its scripts, so they could put a link there, and we would follow it with our own rights. Nothing of the
-        script runs any more, so what is looked at here cannot change before it is used.
-        """
-        for name, path in self._places().items():
-            if path.is_symlink() or (path.exists() and not path.is_dir()) or (name != "cache" and not path.exists()):
-                raise PlaceReplaced(str(step.buildpack), step.script, name)
-
-    def _raise_for(self, step: RunScript, ended: Exit, tail: tuple[str, ...]) -> None:
-        self._raise_limits(step, ended, tail)
-        if ended.code != 0:
-            raise ScriptFailed(str(step.buildpack), step.script, ended.code, tail)
-
-    def _raise_limits(self, step: RunScript, ended: Exit, tail: tuple[str, ...]) -> None:
-        during = f"{step.script} of {step.buildpack}"
-        limits = self.request.limits
-        match ended.cause:
-            case Cause.TIMED_OUT:
-                raise TimedOut(limits.timeout, during, tail)
-            case Cause.OUT_OF_MEMORY:
-                raise OutOfMemory(limits.memory, during, tail)
-            case Cause.OUT_OF_DISK:
-                raise OutOfDisk(limits.disk, during, tail)
-            case Cause.CANCELLED:
-                raise Cancelled()
-            case Cause.EXITED:
-                return
+    def _complete(self, step: RunScript) -> None:
+        """What the platform does after a buildpack that does not, or could not: make what was supplied be found at run time."""
+        turn, rules = step.turn, rules_of(step.buildpack)
+        if not builds(step):
+            return
+        deps, profile_d, owner = self.workspace.deps, self.workspace.profile_d, self.runner.owner
+        if turn.role is Role.POST:
+            write_launch_profile(deps, profile_d, (turn.index,), f"{turn.index}_000_supply.sh", owner)
+        elif turn.role is Role.FINAL and not rules.KNOWS_DEPS:
+            indices = tuple(replace(turn, position=position).index for position in range(turn.position + 1))
+            write_launch_profile(deps, profile_d, indices, _MULTI_SUPPLY, owner)
 
     def _checkpoint(self) -> dict[str, Difference]:
         """What the script that just ended did to the trees."""
@@ -225,19 +179,5 @@ class ScriptExecutor:
             self._before = after
         return {name: change for name, change in wrote.items() if change}
 
-    def _places(self) -> dict[str, Path]:
-        """The directories that scripts and the platform share."""
-        return {
-            "app": self.workspace.app,
-            "deps": self.workspace.deps,
-            "profile.d": self.workspace.profile_d,
-            "cache": self.workspace.cache,
-        }
-
     def _snapshots(self) -> dict[str, Snapshot]:
-        return {name: snapshot(path) for name, path in self._places().items()}
-
-
-def _is_executable(step: RunScript) -> bool:
-    path: Path = step.buildpack.root / "bin" / step.script
-    return bool(path.stat().st_mode & 0o111) if path.is_file() else True
+        return {name: snapshot(path) for name, path in self.runner.places().items()}

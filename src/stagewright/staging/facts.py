@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from stagewright.model.build import Droplet, UsedBuildpack, WrittenImage
 from stagewright.model.buildpack import Buildpack
@@ -36,15 +37,20 @@ class Decided:
     buildpacks: tuple[UsedBuildpack, ...]
     detected: str
     entrypoint_prefix: str | None = None
+    has_config: bool = False
 
 
 @dataclass(frozen=True)
 class Facts:
     done: frozenset[Digest] = frozenset()
     detections: tuple[Detection, ...] = ()
-    final_wrote_launch: bool | None = None
-    """Whether the last buildpack wrote launch.yml, which makes bin/release unnecessary; None until its scripts ran."""
-    released: Processes | None = None
+    wrote_launch: Mapping[int, bool] = field(default_factory=dict)
+    """By position: whether a final or post-buildpack wrote launch.yml, which makes bin/release unnecessary. Those whose scripts
+    did not all run are missing."""
+    released: Mapping[int, Processes] = field(default_factory=dict)
+    """By position: what bin/release said."""
+    reports: Mapping[str, object] = field(default_factory=dict)
+    """By name of the buildpack: what bin/report said."""
     decided: Decided | None = None
     droplet: Droplet | None = None
     images: tuple[WrittenImage, ...] = ()

@@ -56,8 +56,8 @@ def write_image(
     Raises what `images` and `trees` raise: DiskFull, files that no layer can hold.
     """
     base = FileLayer(stack.layer.path, stack.layer.digest, stack.layer.diff_id, stack.layer.size)
-    info = staging_info(droplet.detected, droplet.processes, droplet.entrypoint_prefix)
-    launch = launch_files(droplet.processes, droplet.entrypoint_prefix)
+    info = staging_info(droplet.detected, droplet.processes, droplet.entrypoint_prefix, droplet.has_config)
+    launch = launch_files(droplet.processes, droplet.entrypoint_prefix, slug_home=droplet.wants_slug_home)
     cut = slices(workspace.app, workspace.deps, workspace.profile_d, info, launch)
     make_private(layers)
     remove_dead_parts(layers)

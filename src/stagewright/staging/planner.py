@@ -7,125 +7,166 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stagewright.buildpacks.dialects.cloudfoundry import final_scripts
+from stagewright.buildpacks.dialects import is_supported, rules_of
 from stagewright.model.build import BuildRequest
 from stagewright.model.buildpack import Buildpack, Dialect, Script
 from stagewright.model.digest import Digest
 from stagewright.model.plan import (
     Action,
+    PackCache,
     PackDroplet,
     Plan,
     ReadProcesses,
+    Role,
     RunScript,
     Step,
+    Turn,
     Verb,
     WriteImage,
     key_of,
 )
 from stagewright.staging.facts import Facts
-from stagewright.staging.problems import DialectNotSupported, ScriptMissing
+from stagewright.staging.problems import DialectNotSupported, NoTests, ScriptMissing
 
 
 def plan(request: BuildRequest, facts: Facts) -> Plan:
     """The plan as far as ``facts`` go.
 
-    Raises ScriptMissing and DialectNotSupported for buildpacks that cannot play the part that the list gives them; they are found
-    before any script runs.
+    Raises ScriptMissing and DialectNotSupported for buildpacks that cannot play the part that the list gives them, NoTests where
+    an app is to be tested that nobody tests; they are found before any script runs.
     """
     if facts.earlier is not None:
         return Plan(tuple(_reuse(request, facts)), complete=True)
     detects = tuple(_detects(request, facts))
-    chosen = chosen_buildpacks(request, facts)
+    chosen = turns(request, facts)
     if chosen is None:
         return Plan(detects, complete=False)
-    check_roles(chosen)
-    actions = (*detects, *_scripts(request, chosen, facts), *_results(request))
-    return Plan(actions, complete=facts.final_wrote_launch is not None or not _may_release(chosen[-1]))
+    check_turns(chosen)
+    actions = (*detects, *_scripts(request, chosen, facts), *_results(request, chosen))
+    undecided = (turn for turn in chosen if _may_release(turn) and turn.position not in facts.wrote_launch)
+    return Plan(actions, complete=next(undecided, None) is None)
 
 
-def chosen_buildpacks(request: BuildRequest, facts: Facts) -> tuple[Buildpack, ...] | None:
-    """The buildpacks that build the app: those that were named, else the one that detection found; None while nobody knows."""
+def turns(request: BuildRequest, facts: Facts) -> tuple[Turn, ...] | None:
+    """The buildpacks that build the app, each with its part: those that were named, else the one that detection found, and then
+    the post-buildpacks. None while nobody knows."""
     if request.named:
-        return request.buildpacks
-    return (facts.matched.buildpack,) if facts.matched is not None else None
+        built_by = request.buildpacks
+    elif facts.matched is not None:
+        built_by = (facts.matched.buildpack,)
+    else:
+        return None
+    everybody = (*built_by, *request.posts)
+    return tuple(
+        Turn(buildpack, _role(position, len(built_by)), position, len(everybody))
+        for position, buildpack in enumerate(everybody)
+    )
 
 
-def check_roles(chosen: tuple[Buildpack, ...]) -> None:
-    """Every buildpack but the last must have bin/supply; the last needs finalize or compile (§1.2 step 2)."""
-    for buildpack in chosen:
-        if buildpack.dialect is Dialect.CLOUD_NATIVE:
-            raise DialectNotSupported(str(buildpack), buildpack.dialect)
-    for buildpack in chosen[:-1]:
-        if not buildpack.has(Script.SUPPLY):
-            raise ScriptMissing(
-                str(buildpack), Script.SUPPLY, "it cannot supply dependencies to the buildpacks after it"
-            )
-    last = chosen[-1]
-    if not (last.has(Script.FINALIZE) or last.has(Script.COMPILE)):
-        says = "the last buildpack of the list needs bin/finalize, or bin/compile"
-        raise ScriptMissing(str(last), Script.FINALIZE, says)
+def _role(position: int, builders: int) -> Role:
+    if position >= builders:
+        return Role.POST
+    return Role.FINAL if position == builders - 1 else Role.SUPPLYING
+
+
+def check_turns(chosen: tuple[Turn, ...]) -> None:
+    """Raise DialectNotSupported, or ScriptMissing for the first that cannot play its part."""
+    for turn in chosen:
+        if not is_supported(turn.buildpack.dialect):
+            raise DialectNotSupported(str(turn.buildpack), turn.buildpack.dialect)
+    for turn in chosen:
+        lacking = rules_of(turn.buildpack).lacks(turn)
+        if lacking is not None:
+            script, says = lacking
+            raise ScriptMissing(str(turn.buildpack), script, says)
 
 
 def _detects(request: BuildRequest, facts: Facts) -> Iterator[Action]:
     if request.named:
         return
     matched = facts.matched
-    for position, buildpack in enumerate(request.buildpacks):
-        known = next((d for d in facts.detections if d.buildpack == buildpack), None)
+    for turn in _candidates(request.buildpacks):
+        known = next((d for d in facts.detections if d.buildpack == turn.buildpack), None)
         if matched is not None and known is None:
             verb, because = Verb.SKIP, f"{matched.buildpack.name} matched before it"
         else:
             verb, because = Verb.RUN, "no buildpack was named"
-        step = RunScript(Script.DETECT, buildpack, position, len(request.buildpacks), final=False)
-        yield _script_action(request, step, verb, because)
+        yield _script_action(request, RunScript(Script.DETECT, turn), verb, because)
 
 
-def _scripts(request: BuildRequest, chosen: tuple[Buildpack, ...], facts: Facts) -> Iterator[Action]:
-    count = len(chosen)
+def _candidates(buildpacks: tuple[Buildpack, ...]) -> Iterator[Turn]:
+    for position, buildpack in enumerate(buildpacks):
+        yield Turn(buildpack, Role.CANDIDATE, position, len(buildpacks))
+
+
+def _scripts(request: BuildRequest, chosen: tuple[Turn, ...], facts: Facts) -> Iterator[Action]:
+    for turn in chosen:
+        because = _because(request, turn, len(chosen) == 1)
+        rules = rules_of(turn.buildpack)
+        for script in rules.scripts(turn, named=bool(request.named), testing=request.testing):
+            yield _script_action(request, RunScript(script, turn), Verb.RUN, because)
+        if _may_release(turn) and not request.testing:
+            wrote = facts.wrote_launch.get(turn.position)
+            verb = Verb.SKIP if wrote else Verb.RUN
+            yield _script_action(request, RunScript(Script.RELEASE, turn), verb, _release_because(turn, wrote))
+    if not request.testing:
+        yield _script_like(request, ReadProcesses(), "a droplet says how the app is started")
+
+
+def _because(request: BuildRequest, turn: Turn, alone: bool) -> str:
     why = "it was named" if request.named else "its detect matched"
-    for position, buildpack in enumerate(chosen[:-1]):
-        step = RunScript(Script.SUPPLY, buildpack, position, count, final=False)
-        yield _script_action(request, step, Verb.RUN, f"{why}, before the last")
-    last = chosen[-1]
-    for script in final_scripts(last):
-        step = RunScript(script, last, count - 1, count, final=True)
-        yield _script_action(request, step, Verb.RUN, why if count == 1 else f"{why}, as the last")
-    if _may_release(last):
-        release = RunScript(Script.RELEASE, last, count - 1, count, final=True)
-        verb = Verb.SKIP if facts.final_wrote_launch else Verb.RUN
-        yield _script_action(request, release, verb, _release_because(facts.final_wrote_launch))
-    yield _script_like(request, ReadProcesses(), "a droplet says how the app is started")
+    match turn.role:
+        case Role.POST:
+            return "it was named as a post-buildpack"
+        case Role.SUPPLYING:
+            return f"{why}, before the last"
+        case _:
+            return why if alone else f"{why}, as the last"
 
 
-def _may_release(buildpack: Buildpack) -> bool:
-    """A buildpack with neither release nor launch.yml fails in release, as the reference does; so it is always asked for."""
-    return buildpack.has(Script.RELEASE) or not buildpack.has(Script.FINALIZE)
+def _may_release(turn: Turn) -> bool:
+    return turn.role in (Role.FINAL, Role.POST) and rules_of(turn.buildpack).may_release(turn)
 
 
-def _release_because(wrote_launch: bool | None) -> str:
+def _release_because(turn: Turn, wrote_launch: bool | None) -> str:
     match wrote_launch:
-        case None:
-            return "finalize may write no launch.yml"
         case True:
             return "launch.yml was written"
+        case _ if turn.buildpack.dialect is Dialect.HEROKU:
+            return "it says which processes there are by default"
+        case None:
+            return "finalize may write no launch.yml"
         case False:
             return "no launch.yml was written"
 
 
-def _results(request: BuildRequest) -> Iterator[Action]:
+def _results(request: BuildRequest, chosen: tuple[Turn, ...]) -> Iterator[Action]:
+    if request.testing:
+        yield from _tests(request, chosen)
+        return
     yield _script_like(request, PackDroplet(), "it is the result")
+    if request.cache_archive is not None:
+        yield _script_like(request, PackCache(request.cache_archive), "the next staging begins with it")
     for target in request.images:
         yield _script_like(request, WriteImage(target), "--image was given")
+
+
+def _tests(request: BuildRequest, chosen: tuple[Turn, ...]) -> Iterator[Action]:
+    """The tests of every buildpack that has some; an app decides by its buildpacks who tests it. Raises NoTests."""
+    testing = [turn for turn in chosen if turn.buildpack.has(Script.TEST)]
+    if not testing:
+        raise NoTests(str(request.app), tuple(turn.buildpack.name for turn in chosen))
+    for turn in testing:
+        yield _script_action(request, RunScript(Script.TEST, turn), Verb.RUN, "the app is to be tested")
 
 
 def _reuse(request: BuildRequest, facts: Facts) -> Iterator[Action]:
     assert facts.earlier is not None  # noqa: S101 - the caller asked
     build = facts.earlier.build[:8]
     because = f"source, buildpacks, stack and environment are those of build {build}"
-    for position, buildpack in enumerate(request.buildpacks):
+    for turn in _candidates(request.buildpacks):
         script = Script.SUPPLY if request.named else Script.DETECT
-        step = RunScript(script, buildpack, position, len(request.buildpacks), final=False)
-        yield _script_action(request, step, Verb.SKIP, because)
+        yield _script_action(request, RunScript(script, turn), Verb.SKIP, because)
     yield Action(PackDroplet(), Verb.REUSE, because, facts.earlier.droplet.tree)
     for target in request.images:
         yield _script_like(request, WriteImage(target), "--image was given")
@@ -135,7 +176,8 @@ def _script_action(request: BuildRequest, step: RunScript, verb: Verb, because: 
     key = key_of(
         str(request.id),
         step.script,
-        str(step.position),
+        step.turn.role,
+        str(step.turn.position),
         step.buildpack.digest,
         request.stack.digest,
         request.package.digest,

@@ -27,6 +27,38 @@ class NoBuildpackMatched(AppProblem):
 
 
 @dataclass(eq=False)
+class NotCompatible(AppProblem):
+    """A buildpack of Heroku's form was named, and its own detect says no (contracts/heroku.md §3: all of them must pass)."""
+
+    app: str
+    buildpack: str
+    says: str
+
+    def brief(self) -> str:
+        said = f" It says: {self.says}" if self.says else ""
+        return (
+            f"The app {self.app!r} is not compatible with the buildpack {self.buildpack}: its bin/detect says no.{said}"
+        )
+
+    def hint(self) -> str:
+        return "Leave it out, or give --strict-cf: then a named buildpack is not asked, as on Cloud Foundry."
+
+
+@dataclass(eq=False)
+class NoTests(AppProblem):
+    """An app is to be tested, and no buildpack of its list knows how."""
+
+    app: str
+    buildpacks: tuple[str, ...]
+
+    def brief(self) -> str:
+        return f"Nobody knows how to test {self.app!r}: {', '.join(self.buildpacks)} has no bin/test."
+
+    def hint(self) -> str:
+        return "Say it in app.json (environments.test.scripts.test), or name a buildpack with bin/test."
+
+
+@dataclass(eq=False)
 class ScriptFailed(BuildpackProblem):
     """A script ended with something else than 0."""
 
@@ -34,12 +66,21 @@ class ScriptFailed(BuildpackProblem):
     script: Script
     code: int
     tail: tuple[str, ...]
+    post: bool = False
+    """Whether it was a post-buildpack."""
 
     def brief(self) -> str:
-        return f"The buildpack {self.buildpack} failed in {self.script}: bin/{self.script} ended with {_ending(self.code)}."
+        if self.script is Script.TEST:
+            return f"The tests failed: bin/test of the buildpack {self.buildpack} ended with {_ending(self.code)}."
+        kind = "post-buildpack" if self.post else "buildpack"
+        return (
+            f"The {kind} {self.buildpack} failed in {self.script}: bin/{self.script} ended with {_ending(self.code)}."
+        )
 
     def hint(self) -> str:
         match self.script:
+            case Script.TEST:
+                return "The app's tests failed: read the lines above."
             case Script.RELEASE:
                 return "This is for the buildpack's author to mend; a Procfile or --command does not need bin/release to succeed."
             case Script.DETECT:
@@ -51,7 +92,7 @@ class ScriptFailed(BuildpackProblem):
         return "\n".join(self.tail)
 
     def whose_fault(self) -> Fault:
-        return _SAID.get(self.code, Fault.BUILDPACK)
+        return _SAID.get(self.code, Fault.APP if self.script is Script.TEST else Fault.BUILDPACK)
 
 
 _SAID = {65: Fault.APP, 66: Fault.APP, 69: Fault.PLATFORM, 75: Fault.PLATFORM}
@@ -133,7 +174,7 @@ class DialectNotSupported(BuildpackProblem):
         return f"The buildpack {self.buildpack} is of the dialect {self.dialect!r}, which is not supported yet."
 
     def hint(self) -> str:
-        return "Buildpacks in Cloud Foundry form run: bin/supply and bin/finalize, or bin/compile and bin/release."
+        return "Buildpacks of Cloud Foundry's and of Heroku's form run: bin/supply and bin/finalize, or bin/compile."
 
 
 @dataclass(eq=False)

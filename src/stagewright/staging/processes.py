@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from stagewright.buildpacks.dialects.cloudfoundry import read_config, read_launch
 from stagewright.model.build import BuildRequest, UsedBuildpack
-from stagewright.model.buildpack import Buildpack
-from stagewright.model.layout import deps_index
+from stagewright.model.plan import Role, Turn
 from stagewright.model.process import Processes
 from stagewright.packages import read_procfile
 from stagewright.ports.keeping import Workspace
@@ -14,40 +13,48 @@ from stagewright.staging.facts import Decided, Facts
 from stagewright.staging.problems import NoStartCommand
 
 
-def decide(request: BuildRequest, chosen: tuple[Buildpack, ...], facts: Facts, workspace: Workspace) -> Decided:
+def decide(request: BuildRequest, chosen: tuple[Turn, ...], facts: Facts, workspace: Workspace) -> Decided:
     """Read what the scripts left and decide. Raises NoStartCommand, BadProcfile, BadBuildpackDocument."""
     processes = Processes()
-    for position, buildpack in enumerate(chosen):
-        index = deps_index(position, len(chosen))
-        processes = processes.merged(read_launch(workspace.deps, index, buildpack) or Processes())
-    processes = processes.merged(facts.released or Processes())
+    for turn in chosen:
+        said = read_launch(workspace.deps, turn.index, turn.buildpack) or facts.released.get(turn.position)
+        processes = processes.merged(said or Processes())
     processes = processes.merged(read_procfile(workspace.app) or Processes())
     processes = processes.merged(request.manifest.processes)
     if request.manifest.command:
         processes = processes.merged(Processes.of([("web", request.manifest.command)]))
-    if not processes.types:
+    if request.needs_process and not processes.types:
         raise NoStartCommand(str(request.app))
-    used = _used(chosen, workspace)
-    found = facts.matched
-    named = read_config(workspace.deps, used[-1].index, chosen[-1]).name
-    detected = named or (found.says if found is not None else "")
-    return Decided(processes, used, detected, used[-1].entrypoint_prefix)
+    used = used_buildpacks(chosen, workspace)
+    final = next(one for one, turn in zip(used, chosen, strict=True) if turn.role is Role.FINAL)
+    return Decided(processes, used, detected_name(chosen, facts, workspace), final.entrypoint_prefix, final.has_config)
 
 
-def _used(chosen: tuple[Buildpack, ...], workspace: Workspace) -> tuple[UsedBuildpack, ...]:
+def detected_name(chosen: tuple[Turn, ...], facts: Facts, workspace: Workspace) -> str:
+    """What a droplet says was detected: the name in the final buildpack's config.yml, else what its detect printed (§1.4)."""
+    final = next(turn for turn in chosen if turn.role is Role.FINAL)
+    found = [detection.says for detection in facts.detections if detection.matched]
+    return read_config(workspace.deps, final.index, final.buildpack).name or (found[-1] if found else "")
+
+
+def used_buildpacks(chosen: tuple[Turn, ...], workspace: Workspace) -> tuple[UsedBuildpack, ...]:
+    """The buildpacks of a build as its droplet remembers them. Raises BadBuildpackDocument for a config.yml that is none."""
     used = []
-    for position, buildpack in enumerate(chosen):
-        index = deps_index(position, len(chosen))
-        config = read_config(workspace.deps, index, buildpack)
+    for turn in chosen:
+        buildpack = turn.buildpack
+        config = read_config(workspace.deps, turn.index, buildpack)
         used.append(
             UsedBuildpack(
                 key=buildpack.key,
                 name=config.name or buildpack.name,
                 version=config.version or buildpack.version,
                 digest=buildpack.digest,
-                index=index,
+                index=turn.index,
                 entrypoint_prefix=config.entrypoint_prefix,
                 output_metadata=config.output_metadata,
+                has_config=config.has_config,
+                dialect=buildpack.dialect,
+                post=turn.role is Role.POST,
             )
         )
     return tuple(used)

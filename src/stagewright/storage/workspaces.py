@@ -28,7 +28,7 @@ class DiskWorkspaces:
         lock_path = self.directory / f"{build}.lock"
         with writing(self.directory):
             lock = HeldLock.make(lock_path)
-        workspace = Workspace(self.directory / str(build))
+        workspace = Workspace.below(self.directory / str(build))
         try:
             with writing(self.directory):
                 for path in (workspace.app, workspace.deps, workspace.profile_d, workspace.tmp, workspace.scratch):

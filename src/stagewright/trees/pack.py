@@ -55,13 +55,15 @@ def pack(
     keep_owner: bool = False,
     prefix_dot: bool = False,
     parents: bool = False,
+    keep_times: bool = False,
     progress: Progress = silent,
 ) -> Packed:
     """Write one canonical tar of ``placed`` to ``destination``, which appears whole or not at all.
 
     ``keep_owner`` takes owners from the disk; ``prefix_dot`` names everything ``./…`` below a first entry ``./`` of mode
     0700, as droplets are; ``parents`` writes the directories that lead to each placement (0755, root's) where none was
-    placed. ``progress`` counts bytes of the tar.
+    placed; ``keep_times`` takes times from the disk, for archives that nobody names by their digest. ``progress`` counts bytes
+    of the tar.
     Raises SpecialFile, FileChanged, UnreadableFile, TreeTooDeep, DiskFull, TreeFailure; ValueError where placements
     overlap.
     """
@@ -70,7 +72,9 @@ def pack(
     with appearing(destination) as descriptor:
         sink = written(descriptor, destination.parent)
         with Conveyor(sink, progress) as conveyor:
-            writer = TarWriter(conveyor, Ownership(owner, keep_owner), b"./" if prefix_dot else b"")
+            writer = TarWriter(
+                conveyor, Ownership(owner, keep_owner), b"./" if prefix_dot else b"", keep_times=keep_times
+            )
             if prefix_dot:
                 writer.write_root()
             writer.write_all(ordered)

@@ -22,6 +22,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """Not blocking: a fifo that took the place of a file would hang us."""
 
 _DROPLET_ROOT_MODE = 0o700
+_LATEST = 8**11 - 1
+"""The latest time, in seconds, that the field of a tar header holds."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,14 @@ class _Thing:
 class TarWriter:
     """Writes entries to a conveyor. ``prefix`` begins every name: empty, or ``./`` for droplets."""
 
-    def __init__(self, conveyor: Conveyor, ownership: Ownership, prefix: bytes = b"") -> None:
+    def __init__(
+        self, conveyor: Conveyor, ownership: Ownership, prefix: bytes = b"", *, keep_times: bool = False
+    ) -> None:
         self._conveyor = conveyor
         self._ownership = ownership
         self._given: Owner | None = None
         self._prefix = prefix
+        self._keep_times = keep_times
         self._first_names: dict[tuple[int, int], bytes] = {}
         self.entries = 0
 
@@ -141,7 +146,8 @@ class TarWriter:
     def _head(self, thing: _Thing, kind: bytes, *, size: int = 0, target: bytes = b"") -> None:
         name = thing.name + b"/" if kind == DIRECTORY else thing.name
         mode = 0o777 if kind == LINK else thing.mode
-        self._write(Header(name, kind, mode, *self._owner(thing.status), FIXED_TIME, size, target))
+        time = min(max(int(thing.status.st_mtime), 0), _LATEST) if self._keep_times else FIXED_TIME
+        self._write(Header(name, kind, mode, *self._owner(thing.status), time, size, target))
 
     def _owner(self, status: os.stat_result | None) -> tuple[int, int]:
         if self._given is not None:

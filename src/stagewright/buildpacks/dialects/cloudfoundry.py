@@ -15,10 +15,12 @@ import xxhash
 from stagewright.documents import NotReadable, load_yaml, plain, scalar_text
 from stagewright.errors import BuildpackProblem
 from stagewright.model.buildpack import Buildpack, Script
-from stagewright.model.layout import Layout, deps_index
-from stagewright.model.plan import RunScript
+from stagewright.model.layout import Layout
+from stagewright.model.plan import Role, RunScript, Turn
 from stagewright.model.process import Process, Processes, Sidecar
+from stagewright.model.variables import Value, Variables
 
+KNOWS_DEPS = True
 _RELEASE = "The release output"
 
 
@@ -27,32 +29,78 @@ def key_directory(key: str) -> str:
     return xxhash.xxh64_hexdigest(key.encode())
 
 
-def cache_directory(step: RunScript) -> str:
-    """The cache of a script's buildpack below the build's cache: the final one's is ``final`` (§1.2 steps 2 and 3)."""
-    return "final" if step.final else key_directory(step.buildpack.key)
+def cache_directory(turn: Turn) -> str:
+    """The name of a buildpack's cache below the build's: the final one's is ``final`` (§1.2 steps 2 and 3)."""
+    match turn.role:
+        case Role.FINAL:
+            return "final"
+        case Role.POST:
+            return f"post-{key_directory(turn.buildpack.key)}"
+        case _:
+            return key_directory(turn.buildpack.key)
 
 
-def final_scripts(buildpack: Buildpack) -> tuple[Script, ...]:
-    """What the last buildpack runs: finalize, with supply before it where it has one; else compile (§1.2 step 3)."""
+def scripts(turn: Turn, *, named: bool, testing: bool) -> tuple[Script, ...]:
+    """What builds the app: supply before the last; of the last finalize, with supply before it where it has one, else compile
+    (§1.2 steps 2 and 3). A post-buildpack may have only a supply (contracts/extensions.md, "Post-buildpacks")."""
+    del named, testing  # Cloud Foundry asks nobody whom it was told to run, and knows no tests
+    buildpack = turn.buildpack
+    if turn.role is Role.SUPPLYING:
+        return (Script.SUPPLY,)
     if buildpack.has(Script.FINALIZE):
         return (Script.SUPPLY, Script.FINALIZE) if buildpack.has(Script.SUPPLY) else (Script.FINALIZE,)
+    if turn.role is Role.POST and not buildpack.has(Script.COMPILE):
+        return (Script.SUPPLY,)
     return (Script.COMPILE,)
 
 
+def lacks(turn: Turn) -> tuple[Script, str] | None:
+    """Every buildpack but the last must have bin/supply; the last needs finalize or compile (§1.2 step 2)."""
+    has = turn.buildpack.has
+    if turn.role is Role.SUPPLYING and not has(Script.SUPPLY):
+        return Script.SUPPLY, "it cannot supply dependencies to the buildpacks after it"
+    if turn.role is Role.FINAL and not (has(Script.FINALIZE) or has(Script.COMPILE)):
+        return Script.FINALIZE, "the last buildpack of the list needs bin/finalize, or bin/compile"
+    if turn.role is Role.POST and not (has(Script.SUPPLY) or has(Script.FINALIZE) or has(Script.COMPILE)):
+        return Script.FINALIZE, "a post-buildpack needs bin/supply, bin/finalize or bin/compile"
+    return None
+
+
+def may_release(turn: Turn) -> bool:
+    """A last buildpack with neither release nor launch.yml fails in release, as in the reference; so it is always asked."""
+    has_release = turn.buildpack.has(Script.RELEASE)
+    return has_release or (turn.role is Role.FINAL and not turn.buildpack.has(Script.FINALIZE))
+
+
 def argv(step: RunScript, layout: Layout) -> tuple[PurePosixPath | str, ...]:
-    """The command line of a script. Places are paths, so that a sandbox without a root of its own can say where they are."""
+    """The command line of a script (§1.2). Nothing but these arguments is passed: fixtures tell a third of compile apart."""
     program = layout.buildpacks / key_directory(step.buildpack.key) / "bin" / step.script
-    cache = layout.cache / cache_directory(step)
-    index = deps_index(step.position, step.count)
+    cache = layout.cache / cache_directory(step.turn)
     match step.script:
-        case Script.DETECT | Script.RELEASE:
-            return (program, layout.app)
         case Script.SUPPLY:
-            return (program, layout.app, cache, layout.deps, index)
+            return (program, layout.app, cache, layout.deps, step.turn.index)
         case Script.FINALIZE:
-            return (program, layout.app, cache, layout.deps, index, layout.profile_d)
+            return (program, layout.app, cache, layout.deps, step.turn.index, layout.profile_d)
         case Script.COMPILE:
             return (program, layout.app, cache)
+        case _:
+            return (program, layout.app)
+
+
+def cwd(layout: Layout) -> PurePosixPath:
+    """Not the app: the home (§1.2)."""
+    return layout.home
+
+
+def environment(variables: Variables) -> Mapping[str, Value]:
+    """All of it is in the environment of the process (§1.8); Heroku's own names are not."""
+    return {**variables.platform, **variables.config, **variables.cloudfoundry, **variables.services}
+
+
+def env_files(variables: Variables) -> Mapping[str, str]:
+    """None: ENV_DIR is Heroku's."""
+    del variables
+    return {}
 
 
 @dataclass(eq=False)
@@ -83,6 +131,8 @@ class BuildpackConfig:
     version: str | None = None
     entrypoint_prefix: str | None = None
     output_metadata: Mapping[str, object] = field(default_factory=dict)
+    has_config: bool = False
+    """Whether there is a ``config``, be it empty: libbuildpack always writes one."""
 
 
 def parse_release(text: bytes, buildpack: Buildpack) -> Processes:
@@ -143,6 +193,7 @@ def parse_config(text: bytes, buildpack: Buildpack) -> BuildpackConfig:
         version=scalar_text(document.get("version")) or None,
         entrypoint_prefix=scalar_text(prefix) or None,
         output_metadata=plain(metadata) if isinstance(metadata, dict) else {},
+        has_config=isinstance(config, dict),
     )
 
 

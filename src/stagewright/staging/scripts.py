@@ -1,0 +1,223 @@
+"""One script is run: with what its dialect passes, finds and reads, and with an eye on what it leaves in the places of others."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from stagewright.buildpacks.dialects import cache_directory, rules_of
+from stagewright.buildpacks.dialects.cloudfoundry import key_directory
+from stagewright.errors import Cancelled
+from stagewright.model.build import BuildRequest
+from stagewright.model.buildpack import Buildpack, Dialect, Script
+from stagewright.model.containers import Cause, Command, Exit, Stream
+from stagewright.model.events import ScriptOutput
+from stagewright.model.layout import SLUG, Layout
+from stagewright.model.plan import Role, RunScript, Turn
+from stagewright.model.tree import Owner
+from stagewright.model.variables import Value, Variables
+from stagewright.ports.events import EventSink
+from stagewright.ports.keeping import Workspace
+from stagewright.ports.sandbox import Session
+from stagewright.staging.deps import staging_variables
+from stagewright.staging.output import Masker, ScriptLines
+from stagewright.staging.problems import (
+    OutOfDisk,
+    OutOfMemory,
+    PlaceReplaced,
+    ScriptFailed,
+    ScriptMissing,
+    ScriptNotExecutable,
+    TimedOut,
+)
+from stagewright.staging.stopwatch import Stopwatch
+from stagewright.trees import remove_tree
+
+_LARGEST_ANSWER = 1 << 20
+"""Bytes of a detect's or release's output that are read; more is cut off."""
+
+_SOURCE_EXPORTS = """while [[ $1 != -- ]]; do . "$1" || :; shift; done; shift; set +euf; exec "$@\""""
+"""A bash program: sources its arguments before ``--``, and becomes the command after it."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A script that ended. ``answer`` is its standard output, where that is an answer to us; else empty."""
+
+    exit: Exit
+    tail: tuple[str, ...]
+    answer: bytes = b""
+
+
+@dataclass(frozen=True)
+class ScriptRunner:
+    """Runs scripts of one build in its session."""
+
+    request: BuildRequest
+    workspace: Workspace
+    session: Session
+    layout: Layout
+    variables: Variables
+    masker: Masker
+    events: EventSink
+    owner: Owner | None
+    """Who must own what scripts may write."""
+    watch: Stopwatch
+
+    def run(self, step: RunScript, earlier: tuple[Turn, ...], *, answers: bool = False) -> Ran:
+        """Run a script after ``earlier`` had their turns. With ``answers`` its standard output is an answer to us, and only its
+        standard error is shown."""
+        lines = ScriptLines(self.masker, lambda stream, line: self.events(ScriptOutput(stream, line)))
+        answer = bytearray()
+
+        def output(stream: Stream, chunk: bytes) -> None:
+            if answers and stream is Stream.STDOUT:
+                answer.extend(chunk[: max(0, _LARGEST_ANSWER - len(answer))])
+            else:
+                lines.feed(stream, chunk)
+
+        command = self._command(step, earlier)
+        self._write_env_files(step)
+        began = time.monotonic()
+        ended = self.session.run(command, output)
+        lines.finish()
+        self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
+        self._require_places(step)
+        return Ran(ended, tuple(lines.tail), bytes(answer))
+
+    def require(self, step: RunScript) -> None:
+        """Raise ScriptMissing or ScriptNotExecutable for what cannot be run."""
+        if not step.buildpack.has(step.script):
+            raise ScriptMissing(str(step.buildpack), step.script, "and it wrote no launch.yml either")
+        if not is_executable(step):
+            raise ScriptNotExecutable(str(step.buildpack), step.script)
+
+    def raise_for(self, step: RunScript, ran: Ran) -> None:
+        """Raise the Problem that the end of a script is, if it is one."""
+        self.raise_limits(step, ran)
+        if ran.exit.code != 0:
+            raise ScriptFailed(
+                str(step.buildpack), step.script, ran.exit.code, ran.tail, post=step.turn.role is Role.POST
+            )
+
+    def raise_limits(self, step: RunScript, ran: Ran) -> None:
+        """Raise TimedOut, OutOfMemory, OutOfDisk or Cancelled where that ended the script."""
+        during = f"{step.script} of {step.buildpack}"
+        limits = self.request.limits
+        match ran.exit.cause:
+            case Cause.TIMED_OUT:
+                raise TimedOut(limits.timeout, during, ran.tail)
+            case Cause.OUT_OF_MEMORY:
+                raise OutOfMemory(limits.memory, during, ran.tail)
+            case Cause.OUT_OF_DISK:
+                raise OutOfDisk(limits.disk, during, ran.tail)
+            case Cause.CANCELLED:
+                raise Cancelled()
+            case Cause.EXITED:
+                return
+
+    def shell(self) -> Command:
+        """A shell as a script of this build would start it."""
+        variables = self.variables
+        environment = {**variables.platform, **variables.config, **variables.cloudfoundry, **variables.services}
+        return Command(("/bin/bash",), self.session.path_of(self.layout.app), self._written(environment))
+
+    def places(self) -> dict[str, Path]:
+        """The directories that scripts and the platform share."""
+        return {
+            "app": self.workspace.app,
+            "deps": self.workspace.deps,
+            "profile.d": self.workspace.profile_d,
+            "cache": self.workspace.cache,
+        }
+
+    def make_cache(self, turn: Turn) -> None:
+        """A script finds a directory for its cache, whatever lay in its place."""
+        cache = self.workspace.cache / cache_directory(turn)
+        if cache.is_symlink() or not cache.is_dir():
+            remove_tree(cache)
+            cache.mkdir(parents=True)
+            if self.owner is not None:
+                os.chown(self.workspace.cache, self.owner.uid, self.owner.gid)
+                os.chown(cache, self.owner.uid, self.owner.gid)
+
+    def _command(self, step: RunScript, earlier: tuple[Turn, ...]) -> Command:
+        rules = rules_of(step.buildpack)
+        argv = tuple(
+            self._seen(part) if isinstance(part, PurePosixPath) else part for part in rules.argv(step, self.layout)
+        )
+        exports = tuple(self._exports(earlier))
+        if exports:
+            argv = ("/bin/bash", "-c", _SOURCE_EXPORTS, "export", *exports, "--", *argv)
+        environment = self._written(rules.environment(self.variables))
+        if not rules.KNOWS_DEPS:
+            deps, shown = self.workspace.deps, self.session.path_of(self.layout.deps)
+            indices = tuple(turn.index for turn in earlier)
+            environment |= staging_variables(deps, shown, indices, environment)
+        return Command(argv, PurePosixPath(self._seen(rules.cwd(self.layout))), environment)
+
+    def _exports(self, earlier: tuple[Turn, ...]) -> list[str]:
+        """The ``export`` files of Heroku's buildpacks reach every later script (shared design, "Mixed")."""
+        found = []
+        for turn in earlier:
+            path = bits_of(turn.buildpack, self.workspace) / "export"
+            if turn.buildpack.dialect is Dialect.HEROKU and path.is_file() and not path.is_symlink():
+                found.append(self._seen(self.layout.buildpacks / key_directory(turn.buildpack.key) / "export"))
+        return found
+
+    def _written(self, environment: Mapping[str, Value]) -> dict[str, str]:
+        return {
+            name: self._seen(value) if isinstance(value, PurePosixPath) else value
+            for name, value in environment.items()
+        }
+
+    def _seen(self, place: PurePosixPath) -> str:
+        """Where scripts see a place. A sandbox without a root of its own has no link from /app to the app."""
+        if place == SLUG and self.session.path_of(self.layout.app) != self.layout.app:
+            place = self.layout.app
+        return str(self.session.path_of(place))
+
+    def _write_env_files(self, step: RunScript) -> None:
+        """ENV_DIR holds what the app set, and nothing that an earlier script put there."""
+        files = rules_of(step.buildpack).env_files(self.variables)
+        directory = self.workspace.env
+        remove_tree(directory)
+        if step.buildpack.dialect is not Dialect.HEROKU:
+            return
+        directory.mkdir(mode=0o700)
+        for name, value in files.items():
+            (directory / name).write_bytes(value.encode("utf-8", "surrogateescape"))
+        if self.owner is not None:
+            for path in (*directory.iterdir(), directory):
+                os.chown(path, self.owner.uid, self.owner.gid)
+
+    def _require_places(self, step: RunScript) -> None:
+        """What a script left in the place of a directory that we read and write must still be that directory.
+
+        A home belongs to its scripts, so they could put a link there, and we would follow it with our own rights. Nothing of the
+        script runs any more, so what is looked at here cannot change before it is used.
+        """
+        for name, path in self.places().items():
+            if path.is_symlink() or (path.exists() and not path.is_dir()) or (name != "cache" and not path.exists()):
+                raise PlaceReplaced(str(step.buildpack), step.script, name)
+
+
+def bits_of(buildpack: Buildpack, workspace: Workspace) -> Path:
+    """Where the bits of a buildpack lie in a build: in a copy of its own, which its scripts may write, or in place."""
+    return buildpack.root if buildpack.in_place else workspace.buildpacks / key_directory(buildpack.key)
+
+
+def is_executable(step: RunScript) -> bool:
+    """Whether a script may be run; one that is not there is for others to complain of."""
+    path: Path = step.buildpack.root / "bin" / step.script
+    return bool(path.stat().st_mode & 0o111) if path.is_file() else True
+
+
+def builds(step: RunScript) -> bool:
+    """Whether a script is the one after which a buildpack has done its part, but for what it says of it."""
+    if step.script is Script.SUPPLY:
+        return step.turn.role is Role.SUPPLYING or not step.buildpack.has(Script.FINALIZE)
+    return step.script in (Script.FINALIZE, Script.COMPILE, Script.TEST_COMPILE)
