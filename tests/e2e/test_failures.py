@@ -56,9 +56,11 @@ def test_an_unknown_buildpack_names_the_near_one(tmp_path: Path, fresh: Installa
     told(fresh("stage", write_app(tmp_path / "app"), "-b", "pyton", "-d", droplet), 2, "'python'", "the command")
 
 
-def test_a_url_is_refused_without_its_credentials(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
-    ended = fresh("stage", write_app(tmp_path / "app"), "-b", "https://me:hunter2@example.com/x.git", "-d", droplet)
-    told(ended, 2, "not supported yet")
+def test_a_url_that_is_out_of_reach_is_told_without_its_credentials(
+    tmp_path: Path, fresh: Installation, droplet: Path
+) -> None:
+    ended = fresh("stage", write_app(tmp_path / "app"), "-b", "https://me:hunter2@127.0.0.1:1/x.git", "-d", droplet)
+    told(ended, 4, "could not be reached", "https://***@127.0.0.1:1/x.git", "pinned")
     assert "hunter2" not in ended.out + ended.err
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from stagewright import __version__
 from stagewright.model.digest import Digest
+from stagewright.trees.problems import UnreadableFile, reason_of
 from stagewright.trees.walk import walk
 
 SETTLED_AFTER = 2.0
@@ -36,6 +37,10 @@ class Look:
     fingerprint: str
     changed: float
     """When a file of it last changed, in seconds since the epoch."""
+
+    def settled(self, after: float) -> bool:
+        """Whether the last change is at least ``after`` seconds ago, so that no clock could hide another."""
+        return self.changed <= time.time() - after
 
 
 def look_at(source: Path, ignored: Callable[[str, bool], bool], rules: object) -> Look:
@@ -62,6 +67,16 @@ def look_at(source: Path, ignored: Callable[[str, bool], bool], rules: object) -
     return Look(seen.hexdigest(), changed / 1e9)
 
 
+def look_at_file(path: Path) -> Look:
+    """Look at one file, such as an archive. Raises UnreadableFile."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UnreadableFile(path, reason_of(error)) from error
+    facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino)
+    return Look(hashlib.sha256(repr((_FORM, facts)).encode()).hexdigest(), status.st_ctime_ns / 1e9)
+
+
 @dataclass(frozen=True)
 class KnownSources:
     """``directory`` holds a small JSON file for each directory that was copied. Losing it costs time only."""
@@ -81,7 +96,7 @@ class KnownSources:
 
     def remember(self, source: Path, look: Look, digest: Digest) -> None:
         """Keep the digest of the copy of ``source``, which looked so before and after it was copied."""
-        if look.changed > time.time() - self.settled_after:
+        if not look.settled(self.settled_after):
             return
         file = self._file(source)
         part = file.with_name(f".{file.name}.{os.getpid()}")

@@ -8,16 +8,23 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stagewright.buildpacks.catalogue import Catalogue
 from stagewright.buildpacks.dialects import dialect_of, scripts_of
+from stagewright.buildpacks.elsewhere import Bringing
+from stagewright.buildpacks.fetching import FetchPolicy
+from stagewright.buildpacks.fetching.checking import blaming
 from stagewright.buildpacks.known import SETTLED_AFTER, KnownSources, look_at
-from stagewright.errors import BuildpackProblem
-from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef
+from stagewright.buildpacks.naming import name_of
+from stagewright.buildpacks.remembered import Remembered
+from stagewright.buildpacks.roots import MalformedBuildpack, resolve_root
+from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef, DirectoryRef
 from stagewright.model.digest import Digest
+from stagewright.model.origin import DirectoryOrigin, GitOrigin, Origin
 from stagewright.model.tree import Bounds
+from stagewright.ports.progress import Progress, silent
 from stagewright.trees import LinkPolicy, copy_tree, remove_tree, tree_digest
 from stagewright.trees.private import make_private
 from stagewright.trees.problems import writing
@@ -25,22 +32,6 @@ from stagewright.trees.problems import writing
 _IGNORED = frozenset({".git", "__pycache__"})
 IN_USE = ".in-use"
 """The name of the lock file."""
-
-
-@dataclass(eq=False)
-class MalformedBuildpack(BuildpackProblem):
-    """A directory is not a buildpack."""
-
-    reference: str
-    says: str
-
-    def brief(self) -> str:
-        return f"The buildpack {self.reference} is malformed: {self.says}."
-
-    def hint(self) -> str:
-        return (
-            "A buildpack is a directory with bin/supply and bin/finalize, or bin/detect, bin/compile and bin/release."
-        )
 
 
 @dataclass(frozen=True)
@@ -54,17 +45,25 @@ class BuildpackStore:
     catalogue: Catalogue
     bounds: Bounds
     settled_after: float = SETTLED_AFTER
+    policy: FetchPolicy = field(default_factory=FetchPolicy)
+    """How far fetching may go."""
 
-    def obtain(self, ref: BuildpackRef) -> Buildpack:
-        """The buildpack that ``ref`` names, copied here if its content is new. Raises MalformedBuildpack and what
-        `trees` refuses."""
-        source = self.catalogue.directory(ref) if isinstance(ref, BuiltinRef) else ref.path
-        if not (source / "bin").is_dir():
-            raise MalformedBuildpack(str(ref), "it has no directory 'bin'")
-        if not scripts_of(source):
-            raise _without_scripts(ref)
+    def obtain(self, ref: BuildpackRef, progress: Progress = silent) -> Buildpack:
+        """The buildpack that ``ref`` names, fetched and copied here if its content is new. ``progress`` counts what is fetched.
+
+        Raises MalformedBuildpack, the problems of `fetching`, and what `trees` refuses of a directory.
+        """
+        if isinstance(ref, BuiltinRef | DirectoryRef):
+            root = resolve_root(self.catalogue.directory(ref) if isinstance(ref, BuiltinRef) else ref.path, str(ref))
+            if not scripts_of(root):
+                raise _without_scripts(str(ref))
+            with self.hold():
+                return self._obtained(ref, root)
         with self.hold():
-            return self._obtained(ref, source)
+            bits = self._bringing(progress).bits(ref)
+            os.utime(self._kept(bits.digest))
+            tag = bits.origin.tag if isinstance(bits.origin, GitOrigin) else None
+            return self._buildpack(ref, bits.digest, bits.origin, tag)
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -100,7 +99,25 @@ class BuildpackStore:
         finally:
             os.close(descriptor)
 
-    def _obtained(self, ref: BuildpackRef, source: Path) -> Buildpack:
+    def _bringing(self, progress: Progress) -> Bringing:
+        return Bringing(
+            directory=self.directory,
+            remembered=Remembered(self.directory / ".known"),
+            policy=replace(self.policy, bounds=self.bounds),
+            keep=self._kept_from,
+            is_kept=lambda digest: digest is not None and self._kept(digest).is_dir(),
+            progress=progress,
+            settled_after=self.settled_after,
+        )
+
+    def _kept_from(self, root: Path, reference: str) -> Digest:
+        """The digest of the buildpack in ``root``, which was fetched and is here now."""
+        if not scripts_of(root):
+            raise _without_scripts(reference)
+        with blaming(reference):
+            return self._copied(root, builtin=False)
+
+    def _obtained(self, ref: BuiltinRef | DirectoryRef, source: Path) -> Buildpack:
         builtin = isinstance(ref, BuiltinRef)
         known = KnownSources(self.directory / ".known", self.settled_after)
         look = look_at(source, _ignored, (builtin, self.bounds))
@@ -111,7 +128,26 @@ class BuildpackStore:
                 known.remember(source, look, digest)
         # What is collected by age is what was not used for long, not what was made long ago.
         os.utime(self._kept(digest))
-        return _buildpack(ref, source, self._kept(digest), digest)
+        return self._buildpack(ref, digest, None if isinstance(ref, BuiltinRef) else DirectoryOrigin(ref.path), None)
+
+    def _buildpack(self, ref: BuildpackRef, digest: Digest, origin: Origin | None, tag: str | None) -> Buildpack:
+        kept = self._kept(digest)
+        scripts = scripts_of(kept)
+        if not scripts:  # a link in its ``bin`` may have led to what was not copied
+            raise _without_scripts(str(ref))
+        name = name_of(ref)
+        return Buildpack(
+            key=name,
+            name=name,
+            version=_version(kept) or tag,
+            digest=digest,
+            root=kept,
+            dialect=dialect_of(kept, scripts),
+            scripts=scripts,
+            reference=str(ref),
+            origin=origin,
+            in_place=isinstance(ref, BuiltinRef),
+        )
 
     def _kept(self, digest: Digest) -> Path:
         return self.directory / digest.hex
@@ -143,23 +179,8 @@ class BuildpackStore:
         return digest
 
 
-def _buildpack(ref: BuildpackRef, source: Path, kept: Path, digest: Digest) -> Buildpack:
-    scripts = scripts_of(kept)
-    if not scripts:  # a link in its ``bin`` may have led to what was not copied
-        raise _without_scripts(ref)
-    return Buildpack(
-        key=source.name,
-        name=source.name,
-        version=_version(kept),
-        digest=digest,
-        root=kept,
-        dialect=dialect_of(kept, scripts),
-        scripts=scripts,
-    )
-
-
-def _without_scripts(ref: BuildpackRef) -> MalformedBuildpack:
-    return MalformedBuildpack(str(ref), "its 'bin' holds none of detect, supply, finalize, compile, release")
+def _without_scripts(reference: str) -> MalformedBuildpack:
+    return MalformedBuildpack(reference, "its 'bin' holds none of detect, supply, finalize, compile, release")
 
 
 def _ignored(path: str, is_directory: bool) -> bool:

@@ -39,5 +39,7 @@ class Settings:
     network: Network = Network.HOST
     bounds: Bounds = field(default_factory=Bounds)
     trust: Trust = field(default_factory=Trust)
+    outward: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The caller's variables that git gets when it fetches a buildpack: its programs, configuration, keys and proxies."""
     apt_sources: Path | None = None
     """A sources.list of the operator's, for making stacks; None: Debian's own."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from stagewright.buildpacks import parse_reference
-from stagewright.model.buildpack import BuiltinRef
+from stagewright.buildpacks.fetching.work_tree import origin_of_directory
+from stagewright.model.buildpack import Buildpack, BuiltinRef
+from stagewright.model.origin import DirectoryOrigin
 from stagewright.services.platform import Platform
 
 
@@ -27,7 +29,10 @@ def list_builtins(platform: Platform) -> list[dict[str, object]]:
 
 
 def show_buildpack(platform: Platform, reference: str, relative_to: Path) -> dict[str, object]:
-    """One buildpack. Raises UnknownBuildpack, MalformedBuildpack."""
+    """One buildpack, fetched where it lies elsewhere, and where it came from.
+
+    Raises UnknownBuildpack, BadReference, and what `BuildpackStore.obtain` does.
+    """
     ref = parse_reference(reference, platform.catalogue.names, relative_to)
     buildpack = platform.buildpacks.obtain(ref)
     return {
@@ -37,8 +42,17 @@ def show_buildpack(platform: Platform, reference: str, relative_to: Path) -> dic
         "dialect": buildpack.dialect.value,
         "scripts": sorted(script.value for script in buildpack.scripts),
         "digest": str(buildpack.digest),
+        **_origin(platform, buildpack),
         "says": _summary(buildpack.root),
     }
+
+
+def _origin(platform: Platform, buildpack: Buildpack) -> dict[str, object]:
+    """Where the bits came from; of a directory what git knows of it, since here somebody asks."""
+    origin = buildpack.origin
+    if isinstance(origin, DirectoryOrigin):
+        origin = origin_of_directory(origin.path, platform.buildpacks.policy)
+    return {} if origin is None else {"origin": origin.document()}
 
 
 def _summary(directory: Path) -> str:

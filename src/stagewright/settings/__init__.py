@@ -4,6 +4,7 @@ variables   the table of all variables: what they take, what they default to (th
 reading     the table and an environment become Settings
 trust       the operator's way to the outside, as builds see it, gathered from the files of
             certificates, proxies, pip, uv, npm and apt
+outward     what git needs of the environment to fetch buildpacks as the caller would
 cleaning    what takes credentials out of all of them
 """
 

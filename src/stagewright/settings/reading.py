@@ -13,6 +13,7 @@ from stagewright.model.quantities import parse_size
 from stagewright.model.settings import Settings
 from stagewright.model.tree import Bounds
 from stagewright.settings import trust
+from stagewright.settings.outward import outward_variables
 from stagewright.settings.variables import VARIABLES, BadSetting, NoHome
 
 _TAKES = {variable.name: variable.takes for variable in VARIABLES}
@@ -41,6 +42,7 @@ def read(environ: Mapping[str, str], system: Path = Path("/")) -> Settings:
         network=asked.network("STAGEWRIGHT_NETWORK"),
         bounds=asked.bounds(),
         trust=trust.gather(environ, system=system, apt_sources=apt_sources),
+        outward=outward_variables(environ),
         apt_sources=apt_sources,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stagewright.buildpacks import BuildpackStore, Catalogue
+from stagewright.buildpacks import BuildpackStore, Catalogue, FetchPolicy
 from stagewright.model.findings import Finding, Severity
 from stagewright.model.settings import Settings
 from stagewright.sandbox import choose
@@ -25,7 +25,9 @@ def open_platform(settings: Settings, sandbox: str = "auto") -> Platform:
         caches=DiskCaches(settings.cache / "apps", chosen.owner),
         records=DiskRecords(settings.state / "records"),
         stacks=StackStore(settings.stacks),
-        buildpacks=BuildpackStore(settings.cache / "buildpacks", catalogue, settings.bounds),
+        buildpacks=BuildpackStore(
+            settings.cache / "buildpacks", catalogue, settings.bounds, policy=FetchPolicy(environment=settings.outward)
+        ),
         catalogue=catalogue,
     )
 
