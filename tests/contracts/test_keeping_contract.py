@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -209,6 +210,44 @@ class TestRecords:
             records.save(BuildId.new(), {"a": 1})
         assert len(list((tmp_path / "records" / "builds").iterdir())) == 200
 
+    def test_saved_builds_are_listed_newest_first(self, records: Records) -> None:
+        assert records.builds() == ()
+        one, other = BuildId.new(), BuildId.new()
+        for build in (one, other, one):
+            records.save(build, {"a": 1})
+            time.sleep(0.02)
+        assert [kept.build for kept in records.builds()] == [one, other]
+        assert abs(records.builds()[0].kept - time.time()) < 60
+
+    def test_a_trace_is_kept_with_its_build(self, records: Records) -> None:
+        build = BuildId.new()
+        assert records.trace(build) is None
+        assert records.traces() == ()
+        records.keep_trace(build, {"app": "old"})
+        records.keep_trace(build, {"app": "shop", "scripts": [{"seconds": 1.5}], "outcome": "\udce4"})
+        kept = records.trace(build)
+        assert kept is not None
+        assert json.loads(kept)["scripts"] == [{"seconds": 1.5}]
+        assert [(entry.build, fields["app"]) for entry, fields in records.traces()] == [(build, "shop")]
+        assert "scripts" not in records.traces()[0][1], "a list is small"
+        assert records.trace(BuildId.new()) is None
+
+    def test_traces_are_bounded_and_the_newest_are_kept(self, records: Records) -> None:
+        made = [BuildId.new() for _ in range(55)]
+        for build in made:
+            records.keep_trace(build, {"app": "shop"})
+            time.sleep(0.002)
+        assert [entry.build for entry, _ in records.traces()] == made[:4:-1]
+        assert records.trace(made[0]) is None
+
+    def test_a_damaged_list_of_traces_is_no_failure(self, tmp_path: Path, records: Records) -> None:
+        build = BuildId.new()
+        records.keep_trace(build, {"app": "shop"})
+        for place in ("traces", "trace-list"):
+            (tmp_path / "records" / place / "not-a-build.json").write_text("{}")
+            (tmp_path / "records" / place / f"{BuildId.new()}.json").write_text("{half")
+        assert [entry.build for entry, _ in records.traces()] == [build]
+
     def test_several_runs_thin_out_the_records_at_once(self, tmp_path: Path, records: Records) -> None:
         save_many(records, 200)
         assert in_processes([(save_many, records, 100)] * 4) == [0] * 4
@@ -224,6 +263,7 @@ def test_what_is_kept_is_closed_to_other_users(tmp_path: Path) -> None:
         records = DiskRecords(tmp_path / "state" / "records")
         records.save(BuildId.new(), {})
         records.remember(Digest.of(b"key"), {})
+        records.keep_trace(BuildId.new(), {})
         with DiskWorkspaces(tmp_path / "made" / "builds").open(BuildId.new()):
             modes = {
                 str(path.relative_to(tmp_path)): path.stat().st_mode & 0o777
