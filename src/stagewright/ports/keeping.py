@@ -105,14 +105,6 @@ class KeptBuild:
     kept: float
 
 
-@dataclass(frozen=True)
-class KeptBuild:
-    """One build of which something is kept, newest first where there are several. ``kept`` is seconds since the epoch."""
-
-    build: BuildId
-    kept: float
-
-
 class Records(Protocol):
     """What was asked, planned and made. Documents are plain JSON values; they hold no secret."""
 
