@@ -124,7 +124,7 @@ dependency_deprecation_dates:
     [
         (
             BOTH.replace("3.x", "4.x"),
-            "error: manifest.yml, line 2, default_versions[0] (ruby): no dependency for the stack debian12",
+            "error: manifest.yml, line 2, default_versions[0] (ruby 4.x): no dependency for the stack debian12",
         ),
         (BOTH.replace("3.x", "4.x"), "no dependency for the stack cflinuxfs4 matches"),
         (

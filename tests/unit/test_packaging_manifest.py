@@ -119,7 +119,7 @@ packaging_profiles: {Bad Name: {}, good: []}
         "dependencies[0] (one 1.0.0): sha256",
         "dependencies[1]: it is not a map",
         "dependencies[2].version: it is not a text",
-        "dependencies[2]: sha256 is missing",
+        "dependencies[2] (two): sha256 is missing",
         "default_versions: it is not a list",
         "date must be a day",
         "'/etc/passwd' is no path inside",

@@ -14,7 +14,7 @@ from stagewright.ports.keeping import CacheEntry
 from stagewright.services.platform import Platform
 from stagewright.trees import disk_use, remove_tree
 
-_SHARED = ("buildpacks", "layers")
+_SHARED = ("buildpacks", "layers", "dependencies")
 
 
 @dataclass(eq=False)
@@ -25,14 +25,14 @@ class SharedInUse(PlatformProblem):
     """Bytes of everything else, which was removed."""
 
     def brief(self) -> str:
-        return "The buildpacks and layers are in use by a running build: not removed."
+        return "The buildpacks, layers and dependencies are in use by a running build: not removed."
 
     def hint(self) -> str:
         return f"Everything else was removed ({show_size(self.freed)}). Try again when no build is running."
 
 
 def list_caches(platform: Platform) -> tuple[CacheEntry, ...]:
-    """The caches of apps, largest first, then what all apps share: layers and bits of buildpacks."""
+    """The caches of apps, largest first, then what all apps share: layers, bits of buildpacks, their dependencies."""
     shared = []
     for name in _SHARED:
         directory = platform.settings.cache / name

@@ -15,6 +15,8 @@ from stagewright.buildpacks.packaging.manifest import Place
 
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "tag:yaml.org,2002:merge"
+_NAMING = ("name", "version", "version_line")
+_LONGEST_NAME = 100
 _LONGEST = 4096
 """Characters of one text: an URI is the longest."""
 
@@ -41,11 +43,11 @@ class Piece:
 
     @property
     def place(self) -> Place:
-        return Place(self.path, self.node.start_mark.line + 1)
-
-    def called(self, name: str) -> Place:
-        """The place, with a name that a person knows the entry by."""
-        return Place(f"{self.path} ({name[:100]})" if name else self.path, self.place.line)
+        """The way to it, with the name that a person knows an entry by: ``dependencies[0] (python 3.10.1)``."""
+        found = pairs_of(self.node) if isinstance(self.node, yaml.MappingNode) and self.path.endswith("]") else {}
+        said = [node.value for key in _NAMING if isinstance(node := found.get(key), yaml.ScalarNode)]
+        name = " ".join(text for text in said if text.isprintable())[:_LONGEST_NAME]
+        return Place(f"{self.path} ({name})" if name else self.path, self.node.start_mark.line + 1)
 
     def wrong(self, says: str) -> None:
         self.notes.wrong(self.place, says)

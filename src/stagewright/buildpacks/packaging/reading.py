@@ -130,16 +130,15 @@ def _is_map(piece: Piece) -> bool:
 
 def _dependency(piece: Piece) -> Dependency | None:
     name, version = piece.required("name"), piece.required("version")
-    called = piece.called(f"{name or ''} {version or ''}".strip())
     uri = piece.required("uri")
     if uri is not None and not _is_uri(uri):
-        piece.notes.wrong(called, f"uri must be an http, https or file URL, not {_shown(uri)}")
+        piece.wrong(f"uri must be an http, https or file URL, not {_shown(uri)}")
         uri = None
     sha256 = piece.required("sha256")
     try:
         digest = Digest(sha256.lower()) if sha256 is not None else None
     except ValueError:
-        piece.notes.wrong(called, "sha256 must have 64 hexadecimal digits")
+        piece.wrong("sha256 must have 64 hexadecimal digits")
         digest = None
     stacks = tuple(_parsed(stack, StackName) for stack in piece.list_of("cf_stacks"))
     file = piece.get("file")
@@ -147,7 +146,7 @@ def _dependency(piece: Piece) -> Dependency | None:
     if name is None or version is None or uri is None or digest is None or None in stacks or (file and path is None):
         return None
     on = tuple(stack for stack in stacks if stack is not None)
-    return Dependency(called, piece.number, name, version, uri, digest, on, path)
+    return Dependency(piece.place, piece.number, name, version, uri, digest, on, path)
 
 
 def _is_uri(text: str) -> bool:
@@ -169,21 +168,20 @@ def _shown(uri: str) -> str:
 
 def _default(piece: Piece) -> DefaultVersion | None:
     name, version = piece.required("name"), piece.required("version")
-    return DefaultVersion(piece.called(name), name, version) if name is not None and version is not None else None
+    return DefaultVersion(piece.place, name, version) if name is not None and version is not None else None
 
 
 def _deprecation(piece: Piece) -> Deprecation | None:
     line, day = piece.required("version_line"), piece.required("date")
     name = piece.optional("name")
-    called = piece.called(f"{name} {line or ''}".strip())
     if line is None or day is None:
         return None
     try:
         if not _DAY.fullmatch(day):
             raise ValueError(day)
-        return Deprecation(called, name, line, date.fromisoformat(day), piece.optional("link"))
+        return Deprecation(piece.place, name, line, date.fromisoformat(day), piece.optional("link"))
     except ValueError:
-        piece.notes.wrong(called, f"date must be a day as in 2026-12-31, not {day[:40]!r}")
+        piece.wrong(f"date must be a day as in 2026-12-31, not {day[:40]!r}")
         return None
 
 
