@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
+# How many processes run the tests: a file of them at a time, the costly folders first (tests/conftest.py).
+WORKERS ?= 2
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install machine stack demo test check fast bench docs clean
 
 help:
 	@echo "make demo    stage examples/flask-shop, run it, ask it over HTTP, write its image"
-	@echo "make test    the whole test suite"
+	@echo "make test    the whole test suite, by two processes (WORKERS=2)"
 	@echo "make check   format, lint, types, floors, docs and unit tests, under a minute"
 	@echo "make bench   the benchmarks, as ratios against peers"
 	@echo "make install leaves $(RUN)/stagewright"
@@ -35,14 +38,14 @@ demo: stack
 test:
 	@scripts/prepare-machine install stage test
 	@$(MAKE) --no-print-directory stack
-	@$(RUN)/python -m pytest
+	@$(RUN)/python -m pytest -q $(SPREAD)
 
 check: install
 	@$(RUN)/ruff format --check src tests benchmarks scripts
 	@$(RUN)/ruff check src tests benchmarks scripts
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports --no-cache
-	@$(RUN)/python -m pytest -q tests/unit tests/architecture -m "not slow and not root"
+	@$(RUN)/python -m pytest -q $(SPREAD) tests/unit tests/architecture -m "not slow and not root"
 
 bench: stack
 	@$(RUN)/python -m benchmarks

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,10 +40,11 @@ THIRD_PARTY_OF_STAGE = {
 }
 
 
-def loaded_by(code: str) -> set[str]:
+def loaded_by(code: str, **env: str) -> set[str]:
     """Top-level modules that are loaded after ``code`` ran in a new interpreter."""
     program = f"import sys\n{code}\nprint(' '.join(sorted({{name.partition('.')[0] for name in sys.modules}})))"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    call = [sys.executable, "-c", program]
+    ended = subprocess.run(call, env={**os.environ, **env}, capture_output=True, text=True, check=True)
     return set(ended.stdout.split())
 
 
@@ -65,14 +68,15 @@ def test_stage_loads_only_the_libraries_that_it_needs() -> None:
     assert foreign <= THIRD_PARTY_OF_STAGE, foreign - THIRD_PARTY_OF_STAGE
 
 
-def test_the_command_itself_loads_none_of_them_on_its_way() -> None:
+def test_the_command_itself_loads_none_of_them_on_its_way(tmp_path: Path) -> None:
     """Imports inside of functions count, too: typer 0.29 loaded pydantic where it parsed the arguments."""
     command = (
         "from stagewright.cli.main import command_line\n"
         "try: command_line('stage')(['stage', '/does/not/exist', '--name', 'app', '--json'])\n"
         "except SystemExit as end: assert end.code == 2, end.code\n"
     )
-    loaded = loaded_by(command)
+    places = {f"STAGEWRIGHT_{place}": str(tmp_path / place) for place in ("STATE", "CACHE")}
+    loaded = loaded_by(command, **places)
     assert "stagewright" in loaded
     assert not loaded & (NEVER | {"rich"})
 

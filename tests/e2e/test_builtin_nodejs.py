@@ -188,15 +188,13 @@ def test_the_scripts_work_at_any_path_and_the_result_elsewhere(tmp_path: Path) -
         tmp_path / name for name in ("there/source", "other/deps", "third/profile.d", "cache")
     )
     shutil.copytree(EXAMPLES / "express-api", build)
-    for directory in (deps, profile, cache):
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    for directory in (deps, profile, cache, home, scratch):
         directory.mkdir(parents=True)
-    env = {**os.environ, "HOME": str(tmp_path / "home"), "CF_STACK": "any"}
-    (tmp_path / "home").mkdir()
+    env = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch), "CF_STACK": "any"}
     for script, more in (("supply", ()), ("finalize", (profile,))):
         command = [sys.executable, BUILDPACK / "bin" / script, build, cache, deps, "0", *more]
-        ended = subprocess.run(
-            [str(word) for word in command], cwd=tmp_path / "home", env=env, capture_output=True, text=True
-        )
+        ended = subprocess.run([str(word) for word in command], cwd=home, env=env, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stdout + ended.stderr
     droplet = tmp_path / "moved"
     droplet.mkdir()

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from tests.e2e.conftest import COMMAND, Installation
+from tests.e2e.conftest import COMMAND, Installation, shared_stacks
 from tests.e2e.shell_buildpacks import serving, write_app
 
 
@@ -49,9 +49,11 @@ def test_stacks_are_listed_and_shown_with_their_packages(stagewright: Installati
     assert "packages" in definition.out
 
 
-def test_an_unknown_stack_is_said_with_those_that_are_here(stagewright: Installation) -> None:
+def test_an_unknown_stack_is_said_with_those_that_are_here(stagewright: Installation, tmp_path: Path) -> None:
+    """In a store of its own: a stack that is asked for leaves a lock of its name there."""
+    (tmp_path / "debian12").symlink_to(shared_stacks() / "debian12")
     for arguments in (("stack", "show", "nosuch"), ("stack", "remove", "nosuch"), ("stack", "create", "nosuch")):
-        ended = stagewright(*arguments)
+        ended = stagewright(*arguments, STAGEWRIGHT_STACKS=str(tmp_path))
         assert ended.code == 2, ended.err
         assert "debian12" in ended.err
 

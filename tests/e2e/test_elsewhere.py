@@ -27,6 +27,7 @@ NEEDS_ROOT = pytest.mark.skipif(
 def run_by_others(layout: Path, tag: str, place: Path) -> Iterator[str]:
     """Unpack an image with umoci, run it with runc in the host's network as any platform would; its URL."""
     bundle, name, port = place / "bundle", f"elsewhere-{os.getpid()}-{time.monotonic_ns()}", free_port()
+    runc = ("runc", "--root", str(place / "runc"))
     subprocess.run(["umoci", "unpack", "--image", f"{layout}:{tag}", str(bundle)], check=True, capture_output=True)
     path = bundle / "config.json"
     config = json.loads(path.read_text())
@@ -37,15 +38,15 @@ def run_by_others(layout: Path, tag: str, place: Path) -> Iterator[str]:
     path.write_text(json.dumps(config))
     with (place / "runc.log").open("wb") as log:
         process = subprocess.Popen(
-            ["runc", "run", "--bundle", str(bundle), name], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [*runc, "run", "--bundle", str(bundle), name], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
         wait_until(f"http://127.0.0.1:{port}/", process, place / "runc.log")
         yield f"http://127.0.0.1:{port}"
     finally:
-        subprocess.run(["runc", "kill", name, "KILL"], check=False, capture_output=True)
+        subprocess.run([*runc, "kill", name, "KILL"], check=False, capture_output=True)
         process.wait(timeout=30)
-        subprocess.run(["runc", "delete", "--force", name], check=False, capture_output=True)
+        subprocess.run([*runc, "delete", "--force", name], check=False, capture_output=True)
         shutil.rmtree(bundle)
 
 

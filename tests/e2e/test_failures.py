@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.conftest import COMMAND, Ended, Installation
 from tests.e2e.shell_buildpacks import serving, write_app, write_buildpack
+from tests.sandboxes import new_mark, processes_with, soon
 
 NEEDS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="control groups and mounts of its own need root")
 
@@ -231,13 +232,14 @@ def test_too_many_entries(tmp_path: Path, fresh: Installation, droplet: Path) ->
 
 
 def test_time_out_kills_the_whole_tree(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
-    stubborn = "trap '' TERM; (trap '' TERM; setsid sleep 4711 & ); echo now; sleep 4711"
+    mark = new_mark()
+    stubborn = f"trap '' TERM; (trap '' TERM; setsid sleep {mark} & ); echo now; sleep {mark}"
     buildpack = serving(tmp_path / "bp", finalize=stubborn)
     started = time.monotonic()
     ended = fresh("stage", write_app(tmp_path / "app"), "-b", buildpack, "--timeout", "3s", "-d", droplet)
     told(ended, 20, "--timeout", "finalize", "now")
     assert time.monotonic() - started < 20
-    assert not processes_with("4711")
+    assert not processes_with(mark, alone=True)
 
 
 @NEEDS_ROOT
@@ -286,23 +288,22 @@ def test_no_network_in_a_real_empty_namespace(tmp_path: Path, fresh: Installatio
 
 
 def test_ctrl_c_ends_everything_cleanly(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
-    process = start(fresh, tmp_path, droplet, "sleep 4712")
-    wait_for_process("4712")
+    mark = new_mark()
+    process = start(fresh, tmp_path, droplet, f"sleep {mark}")
+    assert soon(lambda: bool(processes_with(mark, alone=True)), 60), "the script did not start"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     told(Ended(process.returncode, out.decode(), err.decode()), 130, "cancelled")
-    assert not processes_with("4712")
+    assert not processes_with(mark, alone=True)
 
 
 def test_kill_9_leaves_no_process_and_the_next_run_sweeps_the_rest(tmp_path: Path, fresh: Installation) -> None:
-    process = start(fresh, tmp_path, tmp_path / "never.tgz", "sleep 4713")
-    wait_for_process("4713")
+    mark = new_mark()
+    process = start(fresh, tmp_path, tmp_path / "never.tgz", f"sleep {mark}")
+    assert soon(lambda: bool(processes_with(mark, alone=True)), 60), "the script did not start"
     process.kill()
     process.wait()
-    end = time.monotonic() + 5
-    while processes_with("4713") and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not processes_with("4713")
+    assert soon(lambda: not processes_with(mark, alone=True), 5)
     builds = fresh.place / "cache" / "builds"
     assert list(builds.iterdir())
     ended = fresh("stage", write_app(tmp_path / "app2"), "-b", serving(tmp_path / "bp2"), "-d", tmp_path / "d.tgz")
@@ -353,26 +354,6 @@ def start(fresh: Installation, tmp_path: Path, droplet: Path, finalize: str) -> 
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-
-
-def processes_with(argument: str) -> list[str]:
-    """Processes of this machine with ``argument`` among theirs."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = path.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if argument.encode() in arguments:
-            found.append(path.parent.name)
-    return found
-
-
-def wait_for_process(argument: str) -> None:
-    end = time.monotonic() + 60
-    while not processes_with(argument):
-        assert time.monotonic() < end, "the script did not start"
-        time.sleep(0.05)
 
 
 def test_a_socket_left_in_the_app_is_the_buildpacks_fault(tmp_path: Path, fresh: Installation, droplet: Path) -> None:

@@ -158,14 +158,14 @@ class Attached:
             assert terminal.process.wait(20) == 6
 
     def test_the_size_of_the_terminal_is_the_callers(self, work: Workplace, tmp_path: Path) -> None:
-        with self.terminal(work, tmp_path, 0, "read -r _; stty size; read -r _; stty size") as terminal:
+        """A runtime hands it on a moment after the program has begun, so the program looks until it sees what it should."""
+        look = 'until [ "$(stty size)" = "$size" ]; do sleep 0.05; done; echo "saw $size"'
+        script = f'for size in "33 99" "44 111"; do {look}; done'
+        with self.terminal(work, tmp_path, 0, script) as terminal:
             termios.tcsetwinsize(terminal.slave, (33, 99))
-            terminal.type("\n")
-            assert terminal.shows("33 99")
+            assert terminal.shows("saw 33 99")
             termios.tcsetwinsize(terminal.slave, (44, 111))
-            time.sleep(0.3)
-            terminal.type("\n")
-            assert terminal.shows("44 111")
+            assert terminal.shows("saw 44 111")
 
     def test_ctrl_c_reaches_the_program_alone(self, work: Workplace, tmp_path: Path) -> None:
         with self.terminal(

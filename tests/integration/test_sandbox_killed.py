@@ -93,7 +93,7 @@ class Killed:
         for record in records:
             assert groups_with(record["container"]) == []
         assert not [file for file in state.rglob("*") if file.is_file()]
-        assert "stagewright" not in Path("/proc/self/mountinfo").read_text()
+        assert str(state.parent) not in Path("/proc/self/mountinfo").read_text()
         assert sandbox.sweep() == 0
 
     def test_we_are_killed(self, sandbox: Sandbox, work: Workplace, state: Path) -> None:
