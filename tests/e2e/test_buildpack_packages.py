@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket
 import subprocess
+import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,11 +46,7 @@ def test_what_was_packaged_stages_an_app(tmp_path: Path, stagewright: Installati
     assert str(package) in ended.out and sha256(package.read_bytes()) in ended.out
     validated = stagewright("buildpack", "validate", package)
     assert validated.code == 0, validated.out
-    unpacked = tmp_path / "small"
-    subprocess.run(["python3", "-m", "zipfile", "-e", package, unpacked], check=True)
-    for script in (unpacked / "bin").iterdir():  # the tool of the standard library forgets modes
-        script.chmod(0o755)
-    _, staged = stagewright.stage(write_app(tmp_path / "app"), "--buildpack", unpacked)
+    _, staged = stagewright.stage(write_app(tmp_path / "app"), "--buildpack", package)
     assert "installing 3.10 on debian12 from the shelf, built by vcap" in staged.script_lines()
 
 
@@ -88,25 +87,58 @@ def test_mistakes_say_what_to_do(tmp_path: Path, fresh: Installation) -> None:
     assert "Traceback" not in bad.err + nothing.err
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, fresh: Installation) -> None:
-    source = write_source(tmp_path / "source", "language: small\npre_package: ./build.sh\n")
-    (source / "build.sh").write_text("#!/bin/bash\necho begun\nsleep 300\n")
-    (source / "build.sh").chmod(0o755)
-    log = tmp_path / "log"
+def interrupted(fresh: Installation, begun: Callable[[str], bool], *arguments: str | Path) -> str:
+    """Package until ``begun`` says so of the output, then Ctrl-C; the output. Nothing may be left of it."""
+    log = fresh.place / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [COMMAND, "buildpack", "package", source, "--any-stack", "--sandbox", "none"],
+            [COMMAND, "buildpack", "package", *arguments],
             env=fresh.environment(),
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=tmp_path,
+            cwd=fresh.place,
         )
         end = time.monotonic() + 30
-        while "begun" not in log.read_text():
+        while not begun(log.read_text()):
             assert process.poll() is None and time.monotonic() < end, log.read_text()
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 130, log.read_text()
     assert "Traceback" not in log.read_text()
     assert list((fresh.place / "cache/builds").iterdir()) == []
-    assert list(tmp_path.glob("*.zip")) == []
+    assert list(fresh.place.glob("*.zip")) == []
+    return log.read_text()
+
+
+def test_ctrl_c_ends_pre_package(tmp_path: Path, fresh: Installation) -> None:
+    source = write_source(tmp_path / "source", "language: small\npre_package: ./build.sh\n")
+    (source / "build.sh").write_text("#!/bin/bash\necho begun\nsleep 300\n")
+    (source / "build.sh").chmod(0o755)
+    interrupted(fresh, lambda said: "begun" in said, source, "--any-stack", "--sandbox", "none")
+
+
+def test_ctrl_c_ends_a_download(tmp_path: Path, fresh: Installation) -> None:
+    kept = fresh.place / "cache/dependencies"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        entry = dependency("slow", "1.0.0", f"http://127.0.0.1:{server.getsockname()[1]}/slow", b"never")
+        source = write_source(tmp_path / "source", f"language: small\ndependencies:\n{entry}")
+        answering = threading.Thread(target=_answer_a_little, args=(server,))
+        answering.start()
+
+        def begun(said: str) -> bool:
+            return kept.exists() and any(path.stat().st_size for path in kept.iterdir())
+
+        interrupted(fresh, begun, source, "--cached")
+        answering.join()
+    assert list(kept.iterdir()) == []
+
+
+def _answer_a_little(server: socket.socket) -> None:
+    """Promise much, send a part, and wait until the other side has gone."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 600_000)
+        with contextlib.suppress(OSError):
+            while connection.recv(4096):
+                pass

@@ -319,3 +319,12 @@ def test_what_was_fetched_is_listed_and_cleared_with_the_caches(
     clear_caches(platform)
     made(platform, replace(order, wanted=CACHED))
     assert len(shelf.asked) == 4
+
+
+def test_a_package_in_its_own_source_does_not_hold_the_last_one(
+    platform: Platform, order: PackageOrder, shelf: Shelf
+) -> None:
+    write_source(order.directory, small(shelf))
+    inside = replace(order, output=order.directory / "out.zip")
+    first = made(platform, inside).zip.digest
+    assert made(platform, inside).zip.digest == first

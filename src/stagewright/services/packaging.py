@@ -20,7 +20,7 @@ from stagewright.buildpacks.packaging.reading import read_manifest, require_mani
 from stagewright.buildpacks.packaging.rewriting import rewritten
 from stagewright.buildpacks.packaging.selection import Selection, Wanted, select
 from stagewright.model.events import Noted, Progressed
-from stagewright.model.names import BuildId
+from stagewright.model.names import BuildId, StackName
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
 from stagewright.services.platform import Platform
@@ -41,6 +41,8 @@ class PackageOrder:
     """A file, or a directory for a file of the usual name."""
     version: str | None = None
     """None: what the file VERSION says."""
+    build_stack: StackName | None = None
+    """On whose build root pre_package runs; None: the default one."""
     any_file: bool = False
     """Whether ``file:`` URLs of dependencies may name what lies outside the buildpack."""
 
@@ -92,9 +94,9 @@ def package_buildpack(platform: Platform, order: PackageOrder, events: EventSink
     with platform.buildpacks.hold(), platform.workspaces.open(BuildId.new()) as workspace:
         copy = workspace.app
         with of_buildpack():
-            _copy(platform, order.directory, copy)
+            _copy(platform, order.directory, copy, target)
         _write_version(copy, version)
-        manifest, root = _prepared(platform, manifest, workspace, events)
+        manifest, root = _prepared(platform, order, manifest, workspace, events)
         selection = select(manifest, order.wanted)
         files = _files(platform, order, selection, events)
         text = rewritten(root, selection.stack, selection.dependencies, selection.cached)
@@ -166,11 +168,19 @@ def _target(output: Path, name: str) -> Path:
     return target
 
 
-def _copy(platform: Platform, directory: Path, copy: Path) -> None:
-    """Links are kept as they are; `Contents` refuses those that lead out, if they are to be packaged at all."""
-    owner = platform.sandbox.owner
-    bounds = platform.settings.bounds
-    copy_tree(directory, copy, ignored=left_out_of_copies, bounds=bounds, links=LinkPolicy.KEEP, owner=owner)
+def _copy(platform: Platform, directory: Path, copy: Path, target: Path) -> None:
+    """Links are kept as they are; `Contents` refuses those that lead out, if they are to be packaged at all.
+
+    What is written into the source itself is no part of the source: else every package would hold the last one.
+    """
+    source, written = directory.resolve(), target.resolve()
+    inside = written.relative_to(source).as_posix() if written.is_relative_to(source) else None
+
+    def ignored(path: str, is_directory: bool) -> bool:
+        return path == inside or left_out_of_copies(path, is_directory)
+
+    bounds, owner = platform.settings.bounds, platform.sandbox.owner
+    copy_tree(directory, copy, ignored=ignored, bounds=bounds, links=LinkPolicy.KEEP, owner=owner)
 
 
 def _write_version(copy: Path, version: str) -> None:
@@ -180,11 +190,11 @@ def _write_version(copy: Path, version: str) -> None:
 
 
 def _prepared(
-    platform: Platform, manifest: Manifest, workspace: Workspace, events: EventSink
+    platform: Platform, order: PackageOrder, manifest: Manifest, workspace: Workspace, events: EventSink
 ) -> tuple[Manifest, yaml.MappingNode]:
     """The manifest of the copy, after pre_package has run there. What it changed is read, and checked, again."""
     if manifest.pre_package:
-        run_pre_package(platform, manifest.pre_package, workspace, events)
+        run_pre_package(platform, manifest.pre_package, order.build_stack, workspace, events)
     return require_manifest(workspace.app)
 
 

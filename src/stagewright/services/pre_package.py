@@ -1,6 +1,6 @@
 """The program that a manifest names in ``pre_package``: a stranger's, so it runs in the sandbox.
 
-It runs in the root of a copy of the buildpack, on the build root of the default stack, as vcap.
+It runs in the root of a copy of the buildpack, on the build root of a stack, as vcap.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from stagewright.buildpacks.packaging.problems import PrePackageFailed
 from stagewright.model.containers import Cause, Command, ContainerSpec, Exit, Limits, Mount
 from stagewright.model.events import Noted, ScriptOutput
 from stagewright.model.layout import FIXED_TIME, Layout
+from stagewright.model.names import StackName
 from stagewright.model.quantities import show_duration, show_size
 from stagewright.model.stack import Stack
 from stagewright.ports.events import EventSink
@@ -29,12 +30,15 @@ _LIMITS = Limits(memory=4 << 30)
 _LAYOUT = Layout()
 
 
-def run_pre_package(platform: Platform, program: str, workspace: Workspace, events: EventSink) -> None:
-    """Run ``program`` in the copy that is the workspace's app; what it writes is told as events.
+def run_pre_package(
+    platform: Platform, program: str, on: StackName | None, workspace: Workspace, events: EventSink
+) -> None:
+    """Run ``program`` in the copy that is the workspace's app, on the stack ``on`` or the default one; what it writes is told
+    as events.
 
     Raises PrePackageFailed, what `obtain_stack` raises, PlatformProblem where no container can be made.
     """
-    stack = obtain_stack(platform, None, events) if platform.sandbox.name != "none" else None
+    stack = obtain_stack(platform, on, events) if platform.sandbox.name != "none" else None
     where = f"on {stack.name}" if stack is not None else "on this machine"
     events(Noted(f"Running pre_package, {program}, {where}"))
     variables = platform.settings.trust.environment

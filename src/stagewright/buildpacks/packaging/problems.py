@@ -72,8 +72,8 @@ class PrePackageFailed(BuildpackProblem):
 
     def hint(self) -> str:
         return (
-            "It runs in the root of a copy of the buildpack, on the build root of the default stack. Try --sandbox none to run "
-            "it on this machine, with its tools; for a buildpack that you trust."
+            "It runs in the root of a copy of the buildpack, on the build root of the default stack. --build-stack names a stack "
+            "that has what it needs (a Go compiler, for instance); --sandbox none runs it on this machine, if you trust it."
         )
 
     def details(self) -> str:

@@ -101,6 +101,10 @@ def package(
     allow_file_uris: Annotated[
         bool, typer.Option("--allow-file-uris", help="Let file: URLs of the manifest name files outside DIR.")
     ] = False,
+    build_stack: Annotated[
+        str | None,
+        typer.Option("--build-stack", metavar="NAME", help="The stack on whose build root pre_package runs."),
+    ] = None,
     sandbox: Annotated[
         str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="Where pre_package runs.")
     ] = "auto",
@@ -117,7 +121,8 @@ def package(
 
         chosen = parsed("--stack", stack, StackName)
         wanted = Wanted(chosen, any_stack, cached, profile, _names(exclude), _names(include))
-        return _package(PackageOrder(directory, wanted, output, version, allow_file_uris), sandbox, as_json)
+        build = parsed("--build-stack", build_stack, StackName)
+        return _package(PackageOrder(directory, wanted, output, version, build, allow_file_uris), sandbox, as_json)
 
     raise typer.Exit(run_to_end(work, as_json=as_json))
 
