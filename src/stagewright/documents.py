@@ -164,12 +164,15 @@ def scalar_text(value: object) -> str | None:
 
 
 def plain(value: object) -> Any:
-    """``value`` as JSON knows it: dates and the like as text, keys as text, sets as lists."""
+    """``value`` as JSON knows it: dates and the like as text, keys as text, sets as lists; infinity and NaN, which JSON has no
+    number for, as text."""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
-    if value is None or isinstance(value, bool | str | float):
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if value is None or isinstance(value, bool | str):
         return value
     text = scalar_text(value)
     return (

@@ -44,11 +44,15 @@ class Processes:
     sidecars: tuple[Sidecar, ...] = ()
 
     def merged(self, later: Processes) -> Processes:
-        """A later source replaces a type in its place and appends new ones (§1.2 step 4)."""
-        commands = {process.type: process.command for process in self.types}
+        """A later source replaces a type in its place and appends new ones (§1.2 step 4). A sidecar is an entry with a type, too:
+        one that later is a process is no sidecar any more, and the other way round."""
+        now_processes = {process.type for process in later.types}
+        now_sidecars = {sidecar.name for sidecar in later.sidecars}
+        commands = {process.type: process.command for process in self.types if process.type not in now_sidecars}
         commands.update((process.type, process.command) for process in later.types)
         types = tuple(Process(type_, command) for type_, command in commands.items())
-        sidecars = {sidecar.name: sidecar for sidecar in (*self.sidecars, *later.sidecars)}
+        kept = (sidecar for sidecar in self.sidecars if sidecar.name not in now_processes)
+        sidecars = {sidecar.name: sidecar for sidecar in (*kept, *later.sidecars)}
         return Processes(types, tuple(sidecars.values()))
 
     def command(self, type_: str) -> str | None:

@@ -163,9 +163,9 @@ def parse_launch(text: bytes, buildpack: Buildpack) -> Processes:
             type_, command = _text(entry["type"]), _text(entry["command"])
             limits = entry.get("limits") or {}
             cloudfoundry = (entry.get("platforms") or {}).get("cloudfoundry") or {}
-            beside = tuple(map(_text, cloudfoundry.get("sidecar_for") or ()))
+            beside = _texts(cloudfoundry.get("sidecar_for") or [])
             memory = int(limits["memory"]) if limits.get("memory") is not None else None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BadBuildpackDocument(str(buildpack), "launch.yml", f"process {number} of it is malformed") from error
         if beside:
             sidecars.append(Sidecar(type_, command, beside, memory))
@@ -180,6 +180,13 @@ def _text(value: object) -> str:
     if text is None:
         raise ValueError("not a text")
     return text
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    """Raises ValueError for what is no list of scalars: of a text alone it would take the letters."""
+    if not isinstance(values, list):
+        raise ValueError("not a list")
+    return tuple(map(_text, values))
 
 
 def parse_config(text: bytes, buildpack: Buildpack) -> BuildpackConfig:
