@@ -70,6 +70,7 @@ def test_package_tells_a_program(tmp_path: Path, fresh: Installation) -> None:
     said = fresh("buildpack", "package", source, "--any-stack", "--json")
     assert said.code == 0, said.out
     package = fresh.place / "small_buildpack-v1.2.3.zip"
+    assert said.result["event"] == "buildpack.packaged"
     assert said.result["sha256"] == sha256(package.read_bytes())
     assert said.result["stack"] is None and said.result["size"] == package.stat().st_size
     with zipfile.ZipFile(package) as archive:

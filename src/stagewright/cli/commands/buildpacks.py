@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The buildpacks at hand; packages of your own.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+JsonEvents = Annotated[bool, typer.Option("--json", help="One JSON object an event, the result last.")]
 
 
 @app.command("list")
@@ -84,14 +85,16 @@ def package(
         str | None, typer.Option("--version", metavar="VERSION", help="Else the file VERSION says it.")
     ] = None,
     profile: Annotated[
-        str, typer.Option("--profile", metavar="NAME", help="A packaging profile of the manifest; with --cached.")
-    ] = "",
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="A packaging profile of the manifest; with --cached."),
+    ] = None,
     exclude: Annotated[
-        str, typer.Option("--exclude", metavar="NAME,NAME", help="Dependencies to leave out; with --cached.")
-    ] = "",
+        str | None, typer.Option("--exclude", metavar="NAME,NAME", help="Dependencies to leave out; with --cached.")
+    ] = None,
     include: Annotated[
-        str, typer.Option("--include", metavar="NAME,NAME", help="Dependencies to take back that the profile excludes.")
-    ] = "",
+        str | None,
+        typer.Option("--include", metavar="NAME,NAME", help="Dependencies to take back that the profile excludes."),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -108,7 +111,7 @@ def package(
     sandbox: Annotated[
         str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="Where pre_package runs.")
     ] = "auto",
-    as_json: Json = False,
+    as_json: JsonEvents = False,
 ) -> None:
     """Package a buildpack as the zip that 'cf create-buildpack' takes.
 
@@ -120,7 +123,7 @@ def package(
         from stagewright.services.packaging import PackageOrder
 
         chosen = parsed("--stack", stack, StackName)
-        wanted = Wanted(chosen, any_stack, cached, profile, _names(exclude), _names(include))
+        wanted = Wanted(chosen, any_stack, cached, profile or "", _names(exclude), _names(include))
         build = parsed("--build-stack", build_stack, StackName)
         return _package(PackageOrder(directory, wanted, output, version, build, allow_file_uris), sandbox, as_json)
 
@@ -142,7 +145,7 @@ def _package(order: PackageOrder, sandbox: str, as_json: bool) -> int:
         platform = open_platform(from_environment(), sandbox if runs else "none")
         made = package_buildpack(platform, order, log.event)
         if as_json:
-            print_json(made.document())
+            print_json({"event": "buildpack.packaged", **made.document()})
             return OK.code
         log.line(Line(Role.SUCCESS, f"Packaged {made.language} {made.version}"))
         log.line(Line(Role.DETAIL, f"package  {made.zip.path}  {show_size(made.zip.size)}"))
@@ -177,6 +180,6 @@ def validate(
     raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _names(text: str | None) -> tuple[str, ...]:
     """Names parted by commas."""
-    return tuple(name for part in text.split(",") if (name := part.strip()))
+    return tuple(name for part in (text or "").split(",") if (name := part.strip()))
