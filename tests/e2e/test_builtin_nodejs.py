@@ -162,7 +162,8 @@ def test_an_app_that_cannot_start_is_told_what_to_write(stagewright: Installatio
 @pytest.mark.root
 @NEEDS_ROOT
 def test_without_a_network_the_message_says_so(fresh: Installation, tmp_path: Path) -> None:
-    ended = fresh("stage", EXAMPLES / "express-api", "--droplet", tmp_path / "never.tgz", wrap=("unshare", "-n"))
+    never = ("--droplet", tmp_path / "never.tgz", "--env", "PIP_RETRIES=0")
+    ended = fresh("stage", EXAMPLES / "express-api", *never, wrap=("unshare", "-n"))
     said = ended.out + ended.err
     assert ended.code == 13
     assert "The first node and npm" in said

@@ -134,9 +134,7 @@ def test_a_build_script_that_fails_is_the_apps_own(stagewright: Installation, tm
     app = copy_of(
         "node-server", tmp_path / "app", engines={"node": "22.x"}, scripts={"build": "echo the reason; exit 7"}
     )
-    ended = stagewright(
-        "stage", app, "--buildpack", "nodejs", "--name", "node-example", "--droplet", tmp_path / "never.tgz"
-    )
+    ended = stagewright("stage", app, *NODEJS, "--droplet", tmp_path / "never.tgz")
     said = ended.out + ended.err
     assert ended.code == 13
     assert "the reason" in said
@@ -147,9 +145,7 @@ def test_a_lock_file_that_disagrees_is_refused(stagewright: Installation, tmp_pa
     app = tmp_path / "app"
     shutil.copytree(EXAMPLES / "express-api", app)
     write_package(app, dependencies={"express": "^4.0.0"})
-    ended = stagewright(
-        "stage", app, "--buildpack", "nodejs", "--name", "node-example", "--droplet", tmp_path / "never.tgz"
-    )
+    ended = stagewright("stage", app, *NODEJS, "--droplet", tmp_path / "never.tgz")
     assert ended.code == 13
     assert "If package-lock.json and package.json disagree: run `npm install`" in ended.out + ended.err
 
@@ -174,7 +170,7 @@ def test_another_buildpack_finds_node_and_the_packages(stage: Stage, running: Ru
     app = tmp_path / "app"
     shutil.copytree(EXAMPLES / "express-api", app)
     (app / "Procfile").write_text("web: node server.js\n")
-    droplet, _ = stage(app, "--buildpack", "nodejs", "--buildpack", "procfile", "--name", "node-example")
+    droplet, _ = stage(app, *NODEJS, "--buildpack", "procfile")
     assert "./app/node_modules/express" in names_in(droplet)
     with running(droplet) as running_app:
         assert asked(running_app, "/health")["status"] == "ok"

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import EXAMPLES, Installation, Running, RunningApp, Stage
+from tests.e2e.conftest import EXAMPLES, Ended, Installation, Running, RunningApp, Stage
+
+NAME = "static-e2e"
 
 OLD_DATE = "Tue, 01 Jan 1980 00:00:01 GMT"
 """The one time of files in a droplet."""
@@ -48,6 +50,16 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
+@pytest.fixture
+def stage(stagewright: Installation) -> Stage:
+    """All sites here bear one name and so share one cache: nginx is fetched once."""
+
+    def run(app: Path, *arguments: str) -> tuple[Path, Ended]:
+        return stagewright.stage(app, "--name", NAME, *arguments)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def many_keys(stagewright: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """One site with all that does not exclude one another, running."""
@@ -70,7 +82,7 @@ def many_keys(stagewright: Installation, tmp_path_factory: pytest.TempPathFactor
             "dist/site.webmanifest": "{}",
         },
     )
-    droplet, _ = stagewright.stage(app, "--buildpack", "staticfile")
+    droplet, _ = stagewright.stage(app, "--buildpack", "staticfile", "--name", NAME)
     with stagewright.running(droplet) as running:
         yield running
 
@@ -282,7 +294,7 @@ def test_mistakes_end_the_staging_with_their_line(
     tmp_path: Path, stagewright: Installation, files: dict[str, str | bytes], code: int, words: tuple[str, ...]
 ) -> None:
     app = write_site(tmp_path / "app", {"public/index.html": "x", **files})
-    ended = stagewright("stage", app, "--droplet", tmp_path / "never.tgz")
+    ended = stagewright("stage", app, "--name", NAME, "--droplet", tmp_path / "never.tgz")
     assert ended.code == code, ended.out + ended.err
     for word in words:
         assert word in ended.out + ended.err
@@ -291,8 +303,8 @@ def test_mistakes_end_the_staging_with_their_line(
 
 
 def test_the_second_staging_says_what_it_reused(stage: Stage) -> None:
-    stage(EXAMPLES / "static-site", "--name", "twice")
-    said = stage(EXAMPLES / "static-site", "--name", "twice")[1].script_lines()
+    stage(EXAMPLES / "static-site")
+    said = stage(EXAMPLES / "static-site")[1].script_lines()
     assert "Package lists: " in said
     assert "Reusing nginx " in said
 

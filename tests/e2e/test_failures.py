@@ -283,7 +283,8 @@ def test_a_full_disk_on_a_real_tmpfs(tmp_path: Path, fresh: Installation) -> Non
 @NEEDS_ROOT
 def test_no_network_in_a_real_empty_namespace(tmp_path: Path, fresh: Installation, droplet: Path) -> None:
     app = write_app(tmp_path / "app", requirements__txt="flask\n")
-    ended = fresh("stage", app, "--buildpack", "python", "-d", droplet, wrap=("unshare", "--net"))
+    once = ("--env", "PIP_RETRIES=0")
+    ended = fresh("stage", app, "--buildpack", "python", *once, "-d", droplet, wrap=("unshare", "--net"))
     told(ended, 13, "network", "at fault: the platform")
 
 
