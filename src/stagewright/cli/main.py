@@ -12,7 +12,7 @@ import typer
 
 from stagewright import __version__
 
-_COMMANDS = ("stage", "plan", "run", "shell", "inspect", "stack", "buildpack", "cache", "doctor")
+_COMMANDS = ("stage", "plan", "run", "shell", "inspect", "stack", "buildpack", "trace", "cache", "doctor")
 
 
 def command_line(asked: str = "") -> typer.Typer:
@@ -56,6 +56,10 @@ def _add(app: typer.Typer, name: str) -> None:
             from stagewright.cli.commands import buildpacks
 
             app.add_typer(buildpacks.app, name=name)
+        case "trace":
+            from stagewright.cli.commands import traces
+
+            app.add_typer(traces.app, name=name)
         case "cache":
             from stagewright.cli.commands import caches
 

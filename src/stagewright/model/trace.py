@@ -133,6 +133,11 @@ class ScriptTrace:
     """By tree: app, deps, profile.d, cache. A tree that was left alone is not named."""
     xtrace: Xtrace = field(default_factory=lambda: Xtrace("none"))
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error; a detect that ends with 1 only said no."""
+        return self.exit_code != 0 and not (self.script == "detect" and self.exit_code == 1)
+
 
 def script_trace(
     *,
