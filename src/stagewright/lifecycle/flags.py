@@ -60,10 +60,7 @@ class HelpAsked(UsageProblem):
     usage: str
 
     def brief(self) -> str:
-        return "flag: help requested"
-
-    def hint(self) -> str:
-        return self.usage
+        return self.usage.removesuffix("\n")
 
 
 @dataclass(eq=False)

@@ -2,7 +2,8 @@
 
     stagewright-shell [APP_DIR [COMMAND [FLAG…]]]
 
-The source is contracts/cloudfoundry-staging.md §1.9. It does what the launcher does, but it says nothing, reads no staging_info.yml and leaves `.profile` alone.
+The source is contracts/cloudfoundry-staging.md §1.9. It does what the launcher does, but it says nothing, reads no
+staging_info.yml and leaves `.profile` alone.
 """
 
 from __future__ import annotations
