@@ -75,6 +75,7 @@ class _Connection(HTTPConnection):
         where = (client.proxy.host, client.proxy.port) if client.proxy else (client.host, client.port)
         super().__init__(*where, timeout=client.connect_seconds)
         self._client = client
+        self._tls: ssl.SSLSocket | None = None
         if client.proxy:
             self.set_tunnel(client.host, client.port, dict(client.proxy.headers))
 
@@ -82,22 +83,24 @@ class _Connection(HTTPConnection):
         super().connect()
         self.sock.settimeout(self._client.whole_seconds)
         tls = self._client.tls.wrap_socket(self.sock, server_hostname=self._client.host, do_handshake_on_connect=False)
-        self.sock = tls
+        self.sock = self._tls = tls
         tls.do_handshake()
 
     @contextmanager
     def watched(self) -> Iterator[threading.Event]:
         """Shuts the connection when the whole time is over.
 
-        A peer that sends a byte now and then never meets the limit of a socket.
+        A peer that sends a byte now and then never meets the limit of a socket. The socket is held apart from ``sock``, which
+        HTTPConnection forgets where an answer ends with the connection.
         """
         late = threading.Event()
 
         def over() -> None:
             late.set()
             try:
-                if self.sock is not None:
-                    socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                watched = self._tls or self.sock
+                if watched is not None:
+                    socket.socket.shutdown(watched, socket.SHUT_RDWR)
             except OSError:
                 pass  # it is closed already
 
