@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stagewright.buildpacks.fetching import FetchPolicy, fetch_archive, fetch_git, fetch_into, look_up
 from stagewright.buildpacks.fetching.archives import check_pin
-from stagewright.buildpacks.fetching.problems import SourceUnreachable
+from stagewright.buildpacks.fetching.problems import SourceUnreachable, TookTooLong
 from stagewright.buildpacks.known import look_at_file
 from stagewright.buildpacks.remembered import Remembered, digest_in
 from stagewright.buildpacks.roots import resolve_root
@@ -25,6 +25,9 @@ from stagewright.ports.progress import Progress
 from stagewright.trees.removal import remove_tree
 
 Elsewhere = ArchiveFileRef | ArchiveUrlRef | GitRef
+
+_ANSWERED_IN = 60.0
+"""Seconds in which a remote must say what a revision is, however long the fetching itself may take."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,12 @@ class Bringing:
                 return found
         last = self.remembered.name("last", address, ref.revision)
         try:
-            tip = look_up(ref, self.directory, self.policy)
-        except SourceUnreachable as problem:
+            tip = look_up(ref, self.directory, replace(self.policy, timeout=min(self.policy.timeout, _ANSWERED_IN)))
+        except (SourceUnreachable, TookTooLong) as slow:
+            problem = slow if isinstance(slow, SourceUnreachable) else _silent(slow)
             commit = str(self.remembered.recall(last).get("commit", ""))
             pinned = replace(ref, revision=commit) if commit and self._commit(ref, address, commit) else None
-            raise self._with_pin(problem, pinned) from problem
+            raise self._with_pin(problem, pinned) from slow
         known = str(self.remembered.recall(last).get("commit", ""))
         abbreviated = tip.name is None and known.startswith(tip.commit)
         found = self._commit(ref, address, known if abbreviated else tip.commit)
@@ -157,6 +161,10 @@ class Bringing:
 
 def _text(ref: ArchiveFileRef | ArchiveUrlRef) -> str | None:
     return str(ref.subdir) if ref.subdir is not None else None
+
+
+def _silent(slow: TookTooLong) -> SourceUnreachable:
+    return SourceUnreachable(slow.reference, f"nobody answered within {slow.allowed:g} s")
 
 
 def _word(value: object) -> str | None:

@@ -99,7 +99,7 @@ class KnownSources:
         if not look.settled(self.settled_after):
             return
         file = self._file(source)
-        part = file.with_name(f".{file.name}.{os.getpid()}")
+        part = file.with_name(f".{file.name}.{os.urandom(6).hex()}")
         known = {"source": str(source), "fingerprint": look.fingerprint, "digest": str(digest)}
         with suppress(OSError):
             self.directory.mkdir(exist_ok=True)

@@ -47,7 +47,7 @@ class Remembered:
     def remember(self, name: str, known: Mapping[str, object]) -> None:
         """Keep ``known``, which holds no secret. A disk that refuses it costs a fetch later."""
         file = self._file(name)
-        part = file.with_name(f".{file.name}.{os.getpid()}")
+        part = file.with_name(f".{file.name}.{os.urandom(6).hex()}")
         with suppress(OSError):
             part.write_text(json.dumps(known), encoding="utf-8")
             part.replace(file)
@@ -77,7 +77,7 @@ class Remembered:
             with suppress(FileNotFoundError):
                 return file.read_bytes()
             self._made()
-            part = file.with_name(f".key.{os.getpid()}")
+            part = file.with_name(f".key.{os.urandom(6).hex()}")
             part.write_bytes(os.urandom(32))
             part.chmod(0o600)
             with suppress(FileExistsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,9 +11,11 @@ from urllib.parse import quote, unquote
 
 MASK = "***"
 
-_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*)://(?P<userinfo>[^/?#\s@'\"<>]*(?:@[^/?#\s@'\"<>]*)*)@")
-_SLASH_IN_PASSWORD = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:\[]*:(?!\d*(?:[/?#\s'\",)]|$))[^\s@]*@")
-_ENCODED = re.compile(r"(%3A%2F%2F)(?:(?!%2F|%40)[^\s&'\"])*%40", re.IGNORECASE)
+_USERINFO = re.compile(r"\b(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30})://(?P<userinfo>[^/?#\s'\"<>]{0,2000})@")
+_SLASH_IN_PASSWORD = re.compile(
+    r"\b([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/?#\s@:\[]{0,500}:(?!\d{0,9}(?:[/?#\s'\",)]|$))[^\s@]{0,1000}@"
+)
+_ENCODED = re.compile(r"(%3A%2F%2F)(?:(?!%2F|%40)[^\s&'\"]){0,2000}%40", re.IGNORECASE)
 _HEADER = re.compile(
     r"((?:proxy-)?authorization\s*[:=]\s*(?:basic|bearer|token|digest|negotiate)?\s*)[^\s'\",;]+", re.IGNORECASE
 )
@@ -81,6 +84,7 @@ def _forms(secret: str) -> list[str]:
         return []
     raw = secret.encode("utf-8", "surrogateescape")
     forms = {secret, unquote(secret), quote(secret, safe=""), quote(secret), quote(secret, safe="").lower()}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     forms |= {secret.replace("'", "'\\''"), secret.replace("'", "'\"'\"'"), secret.replace('"', '\\"')}
     for lead in range(3):
         # Inside a longer text, base64 of a secret begins at any of three phases; the characters at the edges mix with others.

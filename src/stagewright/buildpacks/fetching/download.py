@@ -110,7 +110,10 @@ class _Asked:
         guard = _Guard(self.deadline)
         try:
             with guard, self._open(guard, known) as answer:
-                return self._receive(answer, into, progress)
+                came = self._receive(answer, into, progress)
+                if guard.fired:  # to a reader, a connection that was shut down has simply ended
+                    raise TookTooLong(str(self.ref), self.deadline.allowed)
+                return came
         except urllib.error.HTTPError as error:
             with suppress(OSError):
                 error.close()
