@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(builder): the clause concerns this builder alone, 'stage' or 'drop-in'")
+    config.addinivalue_line("markers", "unlike(reason): why Cloud Foundry's own builder fails here, and ours must not")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,6 +48,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(
         "builder", chosen, indirect=True, ids=[name if name in (*OURS, "nothing") else "program" for name in chosen]
     )
+
+
+@pytest.fixture(autouse=True)
+def unlike(request: pytest.FixtureRequest) -> None:
+    """A program that is given by its path is taken for Cloud Foundry's own."""
+    if request.config.getoption("builder", default=None) in (None, *OURS, "nothing"):
+        return
+    for mark in request.node.iter_markers("unlike"):
+        request.applymarker(pytest.mark.xfail(strict=True, reason=mark.args[0]))
 
 
 @pytest.fixture(autouse=True)
@@ -84,4 +94,3 @@ def stage(builder: Builder, tmp_path: Path) -> Stage:
         return builder.stage(Staging(buildpacks, **asked), tmp_path / str(next(numbers)))
 
     return staged
-

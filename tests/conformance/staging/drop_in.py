@@ -36,7 +36,9 @@ class DropIn:
 
     def stage(self, staging: Staging, place: Path) -> Outcome:
         self.prepare(staging, place)
-        arguments = [text for name, value in self.flags(staging, place).items() for text in staging.written(name, value)]
+        arguments = [
+            text for name, value in self.flags(staging, place).items() for text in staging.written(name, value)
+        ]
         done = subprocess.run(
             [self.program, *arguments],
             cwd=place / "home",
@@ -119,7 +121,8 @@ _NOTHING = """#!/bin/sh
 for argument; do
   case $argument in
     -outputMetadata=*) mkdir -p "$(dirname "${argument#*=}")"; echo '{}' > "${argument#*=}" ;;
-    -outputDroplet=*|-outputBuildArtifactsCache=*) mkdir -p "$(dirname "${argument#*=}")"; tar -czf "${argument#*=}" -T /dev/null ;;
+    -outputDroplet=*|-outputBuildArtifactsCache=*)
+      mkdir -p "$(dirname "${argument#*=}")"; tar -czf "${argument#*=}" -T /dev/null ;;
   esac
 done
 exit 0

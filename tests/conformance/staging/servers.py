@@ -1,4 +1,4 @@
-"""Servers on free ports of this machine: files and git repositories over HTTP, and a CredHub that asks for a client certificate."""
+"""Servers on free ports of this machine: files and git repositories over HTTP, and a CredHub that wants a client certificate."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from tests.conformance.staging.buildpacks import Buildpack, compiling, finalizing
 from tests.conformance.staging.conftest import Stage
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance.staging.buildpacks import Buildpack, compiling, config_yml, finalizing, supplying
+
+from tests.conformance.staging.buildpacks import Buildpack, compiling, config_yml, finalizing, launch_yml, supplying
 from tests.conformance.staging.conftest import Stage
 from tests.conformance.staging.outcome import Outcome
 
@@ -36,7 +37,6 @@ FAILING = [
     pytest.param(finalizing("last", release="echo 'a: b: c'"), 224, id="release-not-yaml"),
 ]
 WORDS = {223: "Failed to compile droplet", 224: "Failed to build droplet release"}
-CLAUSES = ("CF-X-02", "CF-X-03", "CF-X-04", "CF-X-05", "CF-X-06", "CF-X-07")
 
 
 @pytest.mark.clause("CF-X-02", "CF-X-03", "CF-X-04", "CF-X-05", "CF-X-06", "CF-X-07")
@@ -153,3 +153,19 @@ def test_result_json_tells_the_buildpacks_after_a_failure(stage: Stage, scripts:
     assert (alone.code, both.code) == (code, code)
     assert alone.result == left("alone")
     assert both.result == left("first", "last")
+
+
+@pytest.mark.only("drop-in")
+@pytest.mark.clause("CF-X-16")
+@pytest.mark.parametrize("launch", ["a: b: c", "processes: [{type: web, command: [a]}]", "processes: web"])
+@pytest.mark.parametrize("who", ["first", "last"])
+def test_a_bad_launch_yml(stage: Stage, who: str, launch: str) -> None:
+    """Observed on the reference; the contract does not speak of it."""
+    bad = {"supply": launch_yml(launch)}
+    ended = stage(
+        supplying("first", **(bad if who == "first" else {})), finalizing("last", **(bad if who == "last" else {}))
+    )
+    assert ended.code == 1
+    assert ended.result is not None
+    assert ended.result.get("process_types", "") is None
+    assert not ended.droplet.names

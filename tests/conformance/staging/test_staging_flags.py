@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.conformance.staging.buildpacks import Buildpack, compiling, supplying
 from tests.conformance.staging.conftest import Stage
 from tests.conformance.staging.drivers import Builder, Staging
@@ -158,7 +159,9 @@ def test_a_directory_without_bin_is_malformed(stage: Stage, files: dict[str, str
 
 @pytest.mark.clause("CF-F-11")
 def test_the_order_is_split_at_commas(stage: Stage) -> None:
-    ended = stage(supplying("first"), supplying("second"), compiling("third"), flags={"buildpackOrder": "second,first,third"})
+    ended = stage(
+        supplying("first"), supplying("second"), compiling("third"), flags={"buildpackOrder": "second,first,third"}
+    )
     assert ended.code == 0
     assert [line.split()[0] for line in ended.lines if " supply " in line] == ["second", "first"]
     assert ended.said("third compile ")

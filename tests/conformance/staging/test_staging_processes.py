@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.conformance.staging.buildpacks import Buildpack, compiling, finalizing, launch_yml, supplying
 from tests.conformance.staging.conftest import Stage
 
@@ -77,13 +78,16 @@ def test_the_procfile_wins_over_all_type_by_type(stage: Stage) -> None:
 
 
 @pytest.mark.clause("CF-P-07")
-def test_of_release_only_default_process_types_count(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("procfile", "web"), [("web: mine\nspider: bogus command\n", "mine"), ("spider: bogus command\n", "run")]
+)
+def test_of_release_only_default_process_types_count(stage: Stage, procfile: str, web: str) -> None:
     ended = stage(
         releasing("---\naddons: [database]\nconfig_vars: {A: b}\ndefault_process_types:\n  web: run\n  nonweb: go"),
-        app={"Procfile": "web: mine\nspider: bogus command\n"},
+        app={"Procfile": procfile},
     )
     assert ended.code == 0
-    assert ended.processes == {"web": "mine", "nonweb": "go", "spider": "bogus command"}
+    assert ended.processes == {"web": web, "nonweb": "go", "spider": "bogus command"}
 
 
 @pytest.mark.clause("CF-P-08")
@@ -128,6 +132,7 @@ def test_stage_says_what_the_api_would_say_a_moment_later(stage: Stage) -> None:
     assert any(line.startswith("Start command missing") for line in ended.complaints)
 
 
+@pytest.mark.unlike("with ten and more buildpacks it looks for launch.yml under an unpadded index")
 @pytest.mark.clause("CF-P-12")
 def test_launch_yml_is_found_under_padded_indices_too(stage: Stage) -> None:
     said = launch_yml('processes: [{type: "from-$4", command: run}]').replace("<<'END'", "<<END")
@@ -135,3 +140,19 @@ def test_launch_yml_is_found_under_padded_indices_too(stage: Stage) -> None:
     ended = stage(*many, finalizing("last", finalize=said))
     assert ended.code == 0
     assert set(ended.processes) == {f"from-{place:02}" for place in range(10)}
+
+
+@pytest.mark.clause("CF-P-13")
+def test_of_a_type_that_is_given_twice_the_later_counts_also_as_a_sidecar(stage: Stage) -> None:
+    first = """processes:
+- {type: web, command: first web}
+- {type: web, command: second web}
+- {type: agent, command: watch, platforms: {cloudfoundry: {sidecar_for: [web]}}}
+- {type: probe, command: run}"""
+    last = """processes:
+- {type: agent, command: run}
+- {type: probe, command: look, limits: {memory: 10}, platforms: {cloudfoundry: {sidecar_for: [worker]}}}"""
+    ended = stage(supplying("first", supply=launch_yml(first)), finalizing("last", finalize=launch_yml(last)))
+    assert ended.code == 0
+    assert ended.processes == {"web": "second web", "agent": "run"}
+    assert list(ended.sidecars) == [PROBE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from tests.conformance.staging.buildpacks import compiling, config_yml, finalizing, launch_yml, supplying
 from tests.conformance.staging.conftest import Stage
 
@@ -25,8 +26,14 @@ METADATA = {"cached": True, "parts": [1, "two", None]}
 
 @pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-R-01", "CF-R-04", "CF-R-08")
-def test_result_json_after_detection(stage: Stage) -> None:
-    ended = stage(compiling("no", detect="exit 1"), compiling("yes", detect="echo Always Matching"), detect=True)
+@pytest.mark.parametrize(
+    ("app", "web"),
+    [({"app.sh": ""}, "the start command"), ({"Procfile": "web: from the Procfile\n"}, "from the Procfile")],
+    ids=["no-procfile", "procfile"],
+)
+def test_result_json_after_detection(stage: Stage, app: dict[str, str], web: str) -> None:
+    refusing = compiling("no", detect="exit 1")
+    ended = stage(refusing, compiling("yes", detect="echo Always Matching"), detect=True, app=app)
     assert ended.code == 0
     assert ended.result == {
         "lifecycle_metadata": {
@@ -34,8 +41,8 @@ def test_result_json_after_detection(stage: Stage) -> None:
             "detected_buildpack": "Always Matching",
             "buildpacks": [{"key": "yes", "name": "Always Matching"}],
         },
-        "process_types": {"web": "the start command"},
-        "processes": [{"type": "web", "command": "the start command"}],
+        "process_types": {"web": web},
+        "processes": [{"type": "web", "command": web}],
         "execution_metadata": "",
         "lifecycle_type": "buildpack",
     }
@@ -120,9 +127,21 @@ def test_what_buildpacks_say_of_themselves_is_kept(stage: Stage) -> None:
     }
 
 
+@pytest.mark.clause("CF-R-11")
+@pytest.mark.parametrize("text", ["name: a: b", "- a list", "just words"])
+def test_a_config_yml_that_cannot_be_read_says_nothing_and_ends_nothing(stage: Stage, text: str) -> None:
+    ended = stage(finalizing("odd", supply=config_yml(text)))
+    assert ended.code == 0
+    assert ended.droplet.text("./app/finalized") == "odd"
+    assert ended.detected == ""
+
+
+@pytest.mark.unlike("it cannot write maps in output_metadata as JSON, and ends with 1")
 @pytest.mark.clause("CF-R-10")
 def test_output_metadata_may_hold_maps(stage: Stage) -> None:
-    ended = stage(finalizing("deep", supply=config_yml("output_metadata: {sbom: {format: cyclonedx, parts: [{a: 1}]}}")))
+    ended = stage(
+        finalizing("deep", supply=config_yml("output_metadata: {sbom: {format: cyclonedx, parts: [{a: 1}]}}"))
+    )
     assert ended.code == 0
     assert [one["output_metadata"] for one in ended.buildpacks] == [
         {"sbom": {"format": "cyclonedx", "parts": [{"a": 1}]}},
@@ -177,6 +196,7 @@ def test_the_droplet_has_cloud_foundry_s_layout(stage: Stage) -> None:
     assert all(name.startswith("./") for name in droplet.names)
     assert not droplet.below("./tmp/")
     assert not droplet.below("./logs/")
+    assert not any(name.endswith("finalized.sh") for name in droplet.below("./app/"))
     assert droplet.below("./profile.d/") == {"./profile.d/finalized.sh"}
     assert droplet.entries["./"].mode == 0o700
     assert droplet.text("./app/app.sh") == "echo app"

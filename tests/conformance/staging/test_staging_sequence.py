@@ -5,6 +5,7 @@ from __future__ import annotations
 import os.path
 
 import pytest
+
 from tests.conformance.staging.buildpacks import RELEASE, Buildpack, compiling, finalizing, supplying
 from tests.conformance.staging.conftest import Stage
 
@@ -21,7 +22,9 @@ WHICH_CACHE = 'echo "$NAME" > "$2/mine"'
 def test_all_but_the_last_supply_and_the_last_supplies_and_finalizes(stage: Stage) -> None:
     ended = stage(supplying(KEY), supplying("second"), finalizing("last"))
     assert ended.code == 0
-    ran = [line.split()[:3] for line in ended.lines if " supply " in line or " finalize " in line or " compile " in line]
+    ran = [
+        line.split()[:3] for line in ended.lines if " supply " in line or " finalize " in line or " compile " in line
+    ]
     assert ran == [[KEY, "supply", "4"], ["second", "supply", "4"], ["last", "supply", "4"], ["last", "finalize", "5"]]
     (first,), (second,) = ended.said(f"{KEY} supply 4 "), ended.said("second supply 4 ")
     (supplied,), (finalized,) = ended.said("last supply 4 "), ended.said("last finalize 5 ")
@@ -149,7 +152,9 @@ def test_stale_caches_are_gone_before_the_first_script(stage: Stage) -> None:
     before = stage(supplying("leaving"), supplying(KEY, supply=WHICH_CACHE), stray)
     assert before.code == 0
     after = stage(
-        supplying(KEY, supply='echo "caches: $(ls "$2/.." | tr "\\n" " ")"; cat "$2/mine"'), finalizing("last"), after=before
+        supplying(KEY, supply='echo "caches: $(ls "$2/.." | tr "\\n" " ")"; cat "$2/mine"'),
+        finalizing("last"),
+        after=before,
     )
     assert after.code == 0
     assert after.said("caches: ") == [f"{HASH} final "]

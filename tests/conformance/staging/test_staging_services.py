@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.conformance.staging.buildpacks import compiling
 from tests.conformance.staging.conftest import Stage
 from tests.conformance.staging.servers import Authority, credhub
@@ -17,7 +18,8 @@ REFERRING = '{"my-server":[{"credentials":{"credhub-ref":"(//my-server/creds)"}}
 PLAIN = '{"my-server":[{"credentials":{"user":"me"}}]}'
 INTERPOLATED = '{"my-server":[{"credentials":{"password":"canary-4711"}}]}'
 TELLING = compiling(
-    "telling", compile='test "$VCAP_SERVICES" = "$EXPECTED" && echo "as expected"; echo "database: ${DATABASE_URL-none}"'
+    "telling",
+    compile='test "$VCAP_SERVICES" = "$EXPECTED" && echo "as expected"; echo "database: ${DATABASE_URL-none}"',
 )
 
 
@@ -108,9 +110,7 @@ def test_credhub_is_left_alone(
 @pytest.mark.clause("CF-C-05")
 @pytest.mark.parametrize("options", ["", "{}"])
 def test_platform_options_that_say_nothing_change_nothing(stage: Stage, options: str) -> None:
-    ended = stage(
-        TELLING, env={"VCAP_PLATFORM_OPTIONS": options, "VCAP_SERVICES": REFERRING, "EXPECTED": REFERRING}
-    )
+    ended = stage(TELLING, env={"VCAP_PLATFORM_OPTIONS": options, "VCAP_SERVICES": REFERRING, "EXPECTED": REFERRING})
     assert ended.code == 0
     assert "as expected" in ended.lines
 
