@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -167,3 +167,42 @@ def credhub(certificates: Certificates, *acts: Act, name: str = "server") -> Ite
     finally:
         server.close()
         thread.join(timeout=10)
+
+
+@contextmanager
+def tunnel(refusal: bytes = b"") -> Iterator[tuple[int, list[bytes]]]:
+    """A proxy that opens one tunnel, or says ``refusal``: its port, and what it was asked for."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            near, _ = listener.accept()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += near.recv(1)
+            asked.append(head)
+            near.sendall(refusal or b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if not refusal:
+                host, _, port = head.split()[1].decode().rpartition(":")
+                far = socket.create_connection((host, int(port)), timeout=20)
+                threading.Thread(target=_relay, args=(near, far), daemon=True).start()
+                _relay(far, near)
+            near.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield int(listener.getsockname()[1]), asked
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(timeout=10)
+
+
+def _relay(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while content := source.recv(65536):
+            sink.sendall(content)
+        sink.shutdown(socket.SHUT_WR)

@@ -15,6 +15,7 @@ import pytest
 
 from stagewright.lifecycle.credhub import CredhubFailed, Patience, RequestFailed, interpolate
 from stagewright.lifecycle.interpolation import LARGEST_ANSWER, client_for
+from stagewright.lifecycle.proxies import Proxy
 from tests.credhub_server import (
     Act,
     Certificates,
@@ -27,6 +28,7 @@ from tests.credhub_server import (
     never_end,
     raw,
     say_nothing,
+    tunnel,
 )
 from tests.launchers import CloudFoundryDroplet, Launch
 
@@ -256,6 +258,25 @@ class TestTrust:
     )
     def test_a_uri_that_is_not_https(self, certificates: Certificates, uri: str) -> None:
         assert "Unable to set up credhub client: credhub-uri is not a" in failure(uri, certificates.environment())
+
+
+@pytest.mark.clause("CF-L-12")
+class TestProxy:
+    def test_through_a_tunnel(self, certificates: Certificates) -> None:
+        with credhub(certificates, answer(b"yes")) as server, tunnel() as (port, asked):
+            client = client_for(certificates.environment(), server.url)
+            proxy = Proxy("127.0.0.1", port, {"Proxy-Authorization": "Basic eDp5"})
+            assert replace(client, proxy=proxy).interpolate(SERVICES) == "yes"
+        assert asked[0].startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.".encode())
+        assert b"Proxy-Authorization: Basic eDp5\r\n" in asked[0]
+        assert b"Proxy-Authorization" not in server.requests[0][0].encode()
+
+    def test_a_tunnel_that_is_refused(self, certificates: Certificates) -> None:
+        client = client_for(certificates.environment(), "https://credhub.example:1")
+        with tunnel(b"HTTP/1.1 407 no\x1b[2J\r\n\r\n") as (port, _), pytest.raises(RequestFailed) as raised:
+            replace(client, proxy=Proxy("127.0.0.1", port, {})).interpolate(SERVICES)
+        assert "Tunnel connection failed: 407" in str(raised.value)
+        assert str(raised.value).isprintable()
 
 
 class NoTls:
