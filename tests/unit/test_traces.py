@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from tests.trace_values import TRACE
 
 from stagewright.model.fields import Malformed
-from stagewright.model.trace import ChangedVariable, EnvironmentChange, TracedCommand, environment_change, script_trace
-from stagewright.model.trace_document import parse_trace, read_trace, trace_document
+from stagewright.model.trace import (
+    ChangedVariable,
+    EnvironmentChange,
+    TracedCommand,
+    Xtrace,
+    environment_change,
+    script_trace,
+)
+from stagewright.model.trace_document import bounded, parse_trace, read_trace, trace_document
 from stagewright.model.trace_timing import Place, places, with_durations
 from stagewright.model.tree import Difference, WrittenFile
 
@@ -28,6 +35,31 @@ def hide(text: str) -> str:
 def test_there_and_back() -> None:
     assert parse_trace(json.dumps(DOCUMENT).encode()) == TRACE
     assert read_trace(DOCUMENT) == TRACE
+
+
+def test_more_commands_than_can_be_kept_are_thinned_out_the_slower_half_stays() -> None:
+    many = tuple(replace(command(number, text="\x01" * 100), seconds=float(number % 7)) for number in range(1000))
+    small, large = (replace(TRACE.scripts[1], xtrace=Xtrace("bash", commands)) for commands in (many[:10], many))
+    kept = bounded(replace(TRACE, scripts=(small, large)), heaviest=300_000)
+    assert kept.scripts[0] == small, "the one with most gives"
+    told = kept.scripts[1].xtrace
+    assert told.truncated
+    assert len(told.commands) == 250
+    assert {one.seconds for one in told.commands} == {5.0, 6.0}
+    assert list(told.commands) == sorted(told.commands, key=lambda one: one.offset)
+    assert bounded(TRACE) == TRACE
+
+
+def test_the_heaviest_trace_can_be_read_again() -> None:
+    worst = tuple(
+        TracedCommand(float(n), "ä" * 2000, "f" * 1000, 10**8, "g" * 1000, 3, 10**6, 1.5) for n in range(20_000)
+    )
+    trace = replace(TRACE, scripts=(replace(TRACE.scripts[1], xtrace=Xtrace("bash", worst)),) * 2)
+    content = json.dumps(trace_document(trace)).encode()
+    assert parse_trace(content).scripts[0].xtrace.truncated
+    plain = tuple(TracedCommand(n + 0.123456, "", "", 10**8, "", 3, 10**6, 1.123456) for n in range(250_000))
+    trace = replace(TRACE, scripts=(replace(TRACE.scripts[1], xtrace=Xtrace("bash", plain)),))
+    assert parse_trace(json.dumps(trace_document(trace)).encode())
 
 
 def test_unknown_fields_are_left_out() -> None:

@@ -83,16 +83,37 @@ def test_a_line_into_which_another_process_wrote_tells_only_its_command(tmp_path
     assert read(tmp_path, cut).commands[0].text.startswith("TOKEN … ")
 
 
-def test_bounds(tmp_path: Path) -> None:
-    content = b"".join(line("101", f"echo {number}") for number in range(100))
+def test_of_too_many_commands_the_first_and_the_last_are_kept(tmp_path: Path) -> None:
+    content = b"".join(line(f"{100 + number / 100}", f"echo {number}") for number in range(100))
     found = read(tmp_path, content, most_commands=10)
-    assert (len(found.commands), found.truncated) == (10, True)
-    found = read(tmp_path, content, most_bytes=len(content) // 2 + 3)
+    kept = [one.text for one in found.commands]
+    assert kept == [
+        *(f"echo {n}" for n in range(5)),
+        "(more commands, which are not kept)",
+        *(f"echo {n}" for n in range(95, 100)),
+    ]
     assert found.truncated
-    assert len(found.commands) == 50
-    assert found.commands[-1].text == "echo 49", "half a line is not read"
-    assert not read(tmp_path, content).truncated
+    assert found.commands[5].seconds == pytest.approx(0.91), "the gap is as long as what is missing"
+    assert not read(tmp_path, content, most_commands=100).truncated
+
+
+def test_of_a_file_that_is_too_large_the_beginning_and_the_end_are_read(tmp_path: Path) -> None:
+    content = b"".join(line("101", f"echo {number:03}") for number in range(100))
+    each = len(content) // 100
+    found = read(tmp_path, content, most_bytes=each * 10 + 7)
+    kept = [one.text for one in found.commands]
+    assert kept == [
+        *(f"echo {n:03}" for n in range(5)),
+        "(more commands, which are not kept)",
+        *(f"echo {n:03}" for n in range(95, 100)),
+    ]
+    assert found.truncated
     assert len(read(tmp_path, line("101", "x" * 100_000)).commands[0].text) < 2100
+
+
+def test_commands_that_were_written_late_keep_the_order(tmp_path: Path) -> None:
+    found = read(tmp_path, line("102", "a") + line("101", "b", pid=2) + line("103", "c"))
+    assert [one.offset for one in found.commands] == [2, 2, 3]
 
 
 def test_a_secret_is_masked_before_a_text_is_cut(tmp_path: Path) -> None:

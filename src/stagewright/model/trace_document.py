@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from stagewright.model.digest import Digest
@@ -23,6 +24,7 @@ from stagewright.model.trace import (
     TracedCommand,
     Xtrace,
 )
+from stagewright.model.trace_timing import slowest
 from stagewright.model.tree import Difference, WrittenFile
 
 LARGEST = 64 << 20
@@ -32,8 +34,15 @@ MOST_COMMANDS = 200_000
 """In all scripts together."""
 
 
+_HEAVIEST = 40 << 20
+"""Bytes of JSON that all commands together may take, by estimate."""
+_WEIGHT = 220
+"""Bytes of a command without its texts: so the heaviest document has fewer commands than may be read."""
+
+
 def trace_document(trace: Trace) -> dict[str, object]:
-    """``trace`` as plain JSON values."""
+    """``trace`` as plain JSON values, within the bounds of `read_trace`: see `bounded`."""
+    trace = bounded(trace)
     return {
         "format": FORMAT,
         "build": str(trace.build),
@@ -45,6 +54,26 @@ def trace_document(trace: Trace) -> dict[str, object]:
         "buildpacks": [_buildpack(one) for one in trace.buildpacks],
         "scripts": [_script(one) for one in trace.scripts],
     }
+
+
+def bounded(trace: Trace, heaviest: int = _HEAVIEST) -> Trace:
+    """``trace`` as it can be kept: while its commands are too much, the script with most of them keeps its slower half."""
+    weights = [sum(map(_weight, script.xtrace.commands)) for script in trace.scripts]
+    scripts = list(trace.scripts)
+    while sum(weights) > heaviest:
+        index = max(range(len(weights)), key=weights.__getitem__)
+        xtrace = scripts[index].xtrace
+        slower = slowest(xtrace.commands)[: len(xtrace.commands) // 2]
+        kept = tuple(sorted(slower, key=lambda command: command.offset))
+        scripts[index] = replace(scripts[index], xtrace=replace(xtrace, commands=kept, truncated=True))
+        weights[index] = sum(map(_weight, kept))
+    return replace(trace, scripts=tuple(scripts))
+
+
+def _weight(command: TracedCommand) -> int:
+    """Bytes in JSON, where a character that is not ASCII may take six, and a control character as well."""
+    texts = (command.text, command.file, command.function)
+    return _WEIGHT + sum(len(text) if text.isascii() and text.isprintable() else 6 * len(text) for text in texts)
 
 
 def _moment(moment: datetime) -> str:

@@ -6,9 +6,12 @@ belongs to the command before it; and nothing of it is believed but that it was 
 
 from __future__ import annotations
 
+import os
 import re
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from pathlib import Path
 
 from stagewright.buildpacks.tracing.ansi_quotes import masked_through_quotes
@@ -25,6 +28,7 @@ LONGEST_NAME = 1000
 _LONGEST_RAW = 64 << 10
 """Bytes of a command that are looked at."""
 _OWN_XTRACE = "(this shell was started with -x: its xtrace is in its standard error)"
+_GAP = "(more commands, which are not kept)"
 _CUT_OFF = " … (cut off by another process)"
 
 
@@ -53,47 +57,70 @@ def read_xtrace(
     """What the shells of one script told in ``file``.
 
     ``began`` is when the script was started, in seconds since the epoch by the clock of this machine, and ``seconds`` how long
-    it took. Texts are masked before they are cut. A file that is missing, or that is no regular file any more, tells nothing.
+    it took. Of more than the bounds allow the beginning and the end are kept, since a failure shows at the end; one command
+    between them says that there was more. Texts are masked before they are cut. A file that is missing, or that is no regular
+    file any more, tells nothing.
     """
-    content, more = _content(file, most_bytes)
+    head: list[_Line] = []
+    tail: deque[_Line] = deque()
+    parts = _content(file, most_bytes)
+    gap = len(parts) > 1
+    for part in parts:
+        for line in _lines(part, mark.encode()):
+            if part is parts[0] and len(head) < most_commands // 2:
+                head.append(line)
+            else:
+                tail.append(line)
+                if len(tail) > most_commands - most_commands // 2:
+                    tail.popleft()
+                    gap = True
     commands: list[TracedCommand] = []
-    last = 0.0
-    for line in _lines(content, mark.encode()):
-        if len(commands) == most_commands:
-            more = True
-            break
-        command = _command(line, began, last, mask)
-        last = command.offset
-        commands.append(command)
-    return Xtrace(coverage, with_durations(commands, max(seconds, last)), truncated=more)
+    for line in head:
+        _append(commands, _command(line, began, _last(commands), mask))
+    if gap and commands:
+        commands.append(replace(commands[-1], text=_GAP, depth=0, seconds=0.0))
+    for line in tail:
+        _append(commands, _command(line, began, _last(commands), mask))
+    return Xtrace(coverage, with_durations(commands, max(seconds, _last(commands))), truncated=gap)
 
 
-def _content(file: Path, most: int) -> tuple[bytes, bool]:
-    """The beginning of the file, whole lines only where it is longer, and whether it is longer."""
+def _last(commands: list[TracedCommand]) -> float:
+    return commands[-1].offset if commands else 0.0
+
+
+def _append(commands: list[TracedCommand], command: TracedCommand) -> None:
+    """Several shells may write in another order than they began: a command never begins before the one above it."""
+    commands.append(replace(command, offset=max(command.offset, _last(commands))))
+
+
+def _content(file: Path, most: int) -> tuple[bytes, ...]:
+    """The file; of a longer one its beginning, whole lines only, and its end."""
     try:
         with open_regular(file) as opened:
             content = opened.read(most + 1)
+            if len(content) <= most:
+                return (content,)
+            opened.seek(-(most // 2), os.SEEK_END)
+            return content[: content.rfind(b"\n", 0, most // 2) + 1], opened.read(most // 2)
     except OSError:
-        return b"", False
-    if len(content) <= most:
-        return content, False
-    return content[: content.rfind(b"\n", 0, most) + 1], True
+        return (b"",)
 
 
 def _lines(content: bytes, mark: bytes) -> Iterator[_Line]:
     """The lines of shells. What stands between two of them, further lines of a command, goes to the one before."""
     border = re.compile(rb"(\+*)\+\x1f" + re.escape(mark) + rb"\x1f" + rb"([^\x1f\n]{0,4096})\x1f" * 7)
-    found = list(border.finditer(content))
-    broken = False
-    for index, match in enumerate(found):
-        end = found[index + 1].start() if index + 1 < len(found) else len(content)
+    was_broken = False
+    for match, after in pairwise(chain(border.finditer(content), [None])):
+        if match is None:
+            return
+        end = after.start() if after is not None else len(content)
         text = content[match.end() : min(end, match.end() + _LONGEST_RAW)]
         # A line that does not begin where a line begins was written into another one by another process: the rest of that
         # one stands behind it.
-        was_broken = broken
-        broken = index + 1 < len(found) and content[end - 1 : end] != b"\n"
+        broken = after is not None and content[end - 1 : end] != b"\n"
         if was_broken:
             text = text.partition(b"\n")[0]
+        was_broken = broken
         yield _Line(len(match[1]), match.groups()[1:], text.removesuffix(b"\n"), not broken)
 
 
