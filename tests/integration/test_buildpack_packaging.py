@@ -192,6 +192,7 @@ def test_pre_package_runs_in_a_copy(platform: Platform, order: PackageOrder, she
         ("#!/bin/bash\necho 'language: [' > manifest.yml\n", "malformed"),
         ("#!/bin/bash\nln -s /etc/hostname lib\n", "leads out of the buildpack"),
         ("#!/bin/bash\nmkfifo pipe\n", "pipe"),
+        ("#!/bin/bash\ntruncate -s 10T large\n", "more than"),
         ("#!/bin/bash\nrm -r bin; ln -s /etc bin\n", "leads out of the buildpack"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import date
 from pathlib import Path
 
@@ -158,6 +159,7 @@ dependency_deprecation_dates:
         ),
         (f"{BOTH}include_files: [bin]\nexclude_files: [x]\n", "include_files and exclude_files"),
         (PROFILES, "error: manifest.yml, line 14, packaging_profiles.broken: the profile broken excludes 'nobody'"),
+        (BOTH.replace(sha256(b"ruby"), sha256(b"ruby").upper()), "in lower case"),
         ("language: [", "error: manifest.yml: line 2, column 1"),
     ],
 )
@@ -267,6 +269,20 @@ def test_many_warnings_are_cut(tmp_path: Path) -> None:
     (tmp_path / "manifest.yml").write_text("language: a\ndependencies:\n" + "- {}\n" * 500)
     said = manifest_warnings(tmp_path, "debian12", TODAY)
     assert len(said) == 20 and "more warnings" in said[-1]
+
+
+def test_a_manifest_made_to_take_long_does_not(tmp_path: Path) -> None:
+    entries = [
+        f"- {{name: a, version: 1.{n}.0, uri: 'http://h/x', sha256: {'a' * 64}, cf_stacks: [s]}}" for n in range(5100)
+    ]
+    defaults = [f"- {{name: a, version: 2.{n}.x}}" for n in range(3000)]
+    text = "\n".join(["language: a", "dependencies:", *entries, "default_versions:", *defaults])
+    assert len(text) < 1 << 20
+    (tmp_path / "manifest.yml").write_text(text)
+    began = time.monotonic()
+    said = manifest_warnings(tmp_path, "s", TODAY)
+    assert time.monotonic() - began < 5
+    assert "only 2000 are read" in said[0]
 
 
 @given(st.binary(max_size=200), st.text(max_size=10))

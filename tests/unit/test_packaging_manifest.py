@@ -70,7 +70,7 @@ def test_a_package_is_of_one_stack() -> None:
     manifest = parse_manifest(text.encode()).manifest
     assert manifest is not None
     assert manifest.supports(StackName("x1")) and not manifest.supports(StackName("x2"))
-    assert manifest.versions("b", StackName("x1")) == ("1.0.0",)
+    assert [entry.version for entry in manifest.versions("b", StackName("x1"))] == ["1.0.0"]
     assert manifest.versions("b", StackName("x2")) == ()
 
 

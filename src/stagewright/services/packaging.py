@@ -101,7 +101,7 @@ def package_buildpack(platform: Platform, order: PackageOrder, events: EventSink
         files = _files(platform, order, selection, events)
         text = rewritten(root, selection.stack, selection.dependencies, selection.cached)
         with of_buildpack():
-            entries = Contents(copy, manifest).entries(text, version, files)
+            entries = Contents(copy, manifest).entries(text, version, files, platform.settings.bounds)
 
             def progress(done: int, total: int | None) -> None:
                 events(Progressed("Writing the package", done, total))

@@ -142,7 +142,7 @@ class _Manifest:
     def _comparable(self, name: str) -> Iterator[Flaw]:
         """libbuildpack compares all versions of a name, and one that it cannot read fails the look-up of all."""
         for entry in self.manifest.dependencies:
-            if entry.name == name and Version.parse(entry.version) is None:
+            if entry.name == name and entry.semantic is None:
                 yield error(
                     str(entry.place), "its version is no semantic version, which fails the look-up of the default"
                 )

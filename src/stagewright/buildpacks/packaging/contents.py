@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from stagewright.buildpacks.packaging.manifest import NAME, Dependency, Manifest
 from stagewright.buildpacks.packaging.problems import CannotPackage
+from stagewright.model.quantities import show_size
+from stagewright.model.tree import Bounds
 from stagewright.trees.entries import EntryKind
 from stagewright.trees.names import escape_name
 from stagewright.trees.walk import walk
@@ -39,9 +41,14 @@ class Contents:
     root: Path
     manifest: Manifest
 
-    def entries(self, document: bytes, version: str, files: Mapping[Dependency, Path]) -> list[ZipEntry]:
+    def entries(
+        self, document: bytes, version: str, files: Mapping[Dependency, Path], bounds: Bounds
+    ) -> list[ZipEntry]:
         """All entries, with ``document`` as manifest.yml and the dependencies in ``files``. Raises CannotPackage."""
         found = {entry.at: entry for entry in self._of_copy() if entry.at not in _OWN}
+        size = sum(entry.content.lstat().st_size for entry in found.values() if isinstance(entry.content, Path))
+        if size > bounds.bytes:  # a sparse file takes no disk, and no end to read
+            raise CannotPackage(f"its files have {show_size(size)}, more than {show_size(bounds.bytes)}")
         found[PurePosixPath(NAME)] = ZipEntry(PurePosixPath(NAME), content=document)
         found[PurePosixPath(VERSION_FILE)] = ZipEntry(PurePosixPath(VERSION_FILE), content=version.encode())
         for dependency, file in files.items():

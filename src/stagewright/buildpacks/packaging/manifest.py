@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from stagewright.buildpacks.packaging.ranges import highest_match
+from stagewright.buildpacks.packaging.ranges import Version, highest_of
 from stagewright.model.digest import Digest
 from stagewright.model.names import StackName
 
@@ -46,6 +47,11 @@ class Dependency:
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+    @cached_property
+    def semantic(self) -> Version | None:
+        """The version, to be compared; None where it is no semantic version."""
+        return Version.parse(self.version)
 
     @property
     def cached_at(self) -> PurePosixPath:
@@ -119,9 +125,20 @@ class Manifest:
             return self.stack == stack
         return not self.dependencies or bool(self.entries_for(stack))
 
-    def versions(self, name: str, stack: StackName) -> tuple[str, ...]:
-        return tuple(entry.version for entry in self.entries_for(stack) if entry.name == name)
+    def versions(self, name: str, stack: StackName) -> tuple[Dependency, ...]:
+        """The entries of ``name`` that libbuildpack sees on ``stack``."""
+        if self.stack is not None:
+            return self._by_name.get(name, ()) if self.stack == stack else ()
+        return tuple(entry for entry in self._by_name.get(name, ()) if stack in entry.stacks)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Dependency, ...]]:
+        found: dict[str, list[Dependency]] = {}
+        for entry in self.dependencies:
+            found.setdefault(entry.name, []).append(entry)
+        return {name: tuple(entries) for name, entries in found.items()}
 
     def resolve(self, default: DefaultVersion, stack: StackName) -> str | None:
         """The version that ``default`` means on ``stack``; None where nothing matches."""
-        return highest_match(default.version, self.versions(default.name, stack))
+        entries = self.versions(default.name, stack)
+        return highest_of(default.version, [(entry.semantic, entry.version) for entry in entries])

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from stagewright.buildpacks.packaging.manifest import NAME, Deprecation, Manifest
-from stagewright.buildpacks.packaging.ranges import Version, VersionRange
+from stagewright.buildpacks.packaging.ranges import VersionRange
 from stagewright.buildpacks.packaging.reading import read_manifest
 from stagewright.model.names import StackName
 
@@ -69,7 +69,7 @@ def deprecation_sentence(deprecation: Deprecation, today: date) -> str | None:
 def _concerns(manifest: Manifest, deprecation: Deprecation, stack: StackName) -> bool:
     """Whether the buildpack could install of that line; where the line cannot be read, it may."""
     line = VersionRange.parse(deprecation.version_line)
-    versions = [Version.parse(text) for text in manifest.versions(deprecation.name, stack)]
+    versions = [entry.semantic for entry in manifest.versions(deprecation.name, stack)]
     if not deprecation.name or line is None or None in versions:
         return True
     return any(version in line for version in versions if version is not None)

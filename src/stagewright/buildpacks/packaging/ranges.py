@@ -11,7 +11,7 @@ range names such a one. Whatever is written exactly as a version is there matche
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import total_ordering
 
@@ -80,12 +80,17 @@ class VersionRange:
 
 def highest_match(wanted: str, versions: Iterable[str]) -> str | None:
     """The highest of ``versions`` that ``wanted`` allows, or one that is written just so; None where there is none."""
-    given = tuple(versions)
-    if wanted in given:
+    return highest_of(wanted, [(Version.parse(text), text) for text in versions])
+
+
+def highest_of(wanted: str, versions: Sequence[tuple[Version | None, str]]) -> str | None:
+    """`highest_match` among versions that were parsed before."""
+    if any(text == wanted for _, text in versions):
         return wanted
     within = VersionRange.parse(wanted)
-    parsed = [(version, text) for text in given if (version := Version.parse(text)) is not None]
-    matching = [(version, text) for version, text in parsed if within is not None and version in within]
+    if within is None:
+        return None
+    matching = [(version, text) for version, text in versions if version is not None and version in within]
     return max(matching)[1] if matching else None
 
 

@@ -39,6 +39,9 @@ PROFILE_NAME = re.compile(r"[a-z0-9_-]{1,100}")
 """As the reference has it: it becomes a part of the name of a file, too."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 SCHEMES = ("http", "https", "file")
+_MOST = {"dependencies": 2000}
+_MOST_OF_OTHERS = 200
+"""Entries of a list: every default is matched with every version of its name. The longest manifest known has 90."""
 T = TypeVar("T")
 
 
@@ -117,7 +120,11 @@ def _language(top: Piece) -> str:
 
 
 def _entries(top: Piece, key: str, read: Callable[[Piece], T | None]) -> tuple[T, ...]:
-    found = (read(piece) for piece in top.list_of(key) if _is_map(piece))
+    pieces = top.list_of(key)
+    most = _MOST.get(key, _MOST_OF_OTHERS)
+    if len(pieces) > most:
+        top.notes.wrong(pieces[most].place, f"{key} has {len(pieces)} entries; only {most} are read")
+    found = (read(piece) for piece in pieces[:most] if _is_map(piece))
     return tuple(one for one in found if one is not None)
 
 
@@ -136,9 +143,9 @@ def _dependency(piece: Piece) -> Dependency | None:
         uri = None
     sha256 = piece.required("sha256")
     try:
-        digest = Digest(sha256.lower()) if sha256 is not None else None
+        digest = Digest(sha256) if sha256 is not None else None
     except ValueError:
-        piece.wrong("sha256 must have 64 hexadecimal digits")
+        piece.wrong("sha256 must have 64 hexadecimal digits, in lower case")
         digest = None
     stacks = tuple(_parsed(stack, StackName) for stack in piece.list_of("cf_stacks"))
     file = piece.get("file")
