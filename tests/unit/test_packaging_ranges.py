@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagewright.buildpacks.packaging.ranges import Version, VersionRange, highest_match
+from stagewright.buildpacks.packaging.ranges import Version, VersionRange, highest_of
 
 VERSIONS = ("1.1.1", "1.2.2", "1.2.3", "1.2.4", "1.3.4", "2.0.0", "2.10.0", "2.9.9", "3.0.0-rc.1")
+
+
+def highest_match(wanted: str, versions: Sequence[str]) -> str | None:
+    return highest_of(wanted, [(Version.parse(text), text) for text in versions])
 
 
 @pytest.mark.parametrize(

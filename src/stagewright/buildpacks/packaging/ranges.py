@@ -11,7 +11,7 @@ range names such a one. Whatever is written exactly as a version is there matche
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import total_ordering
 
@@ -78,13 +78,8 @@ class VersionRange:
         return any(_all_hold(comparisons, version) for comparisons in self.alternatives)
 
 
-def highest_match(wanted: str, versions: Iterable[str]) -> str | None:
-    """The highest of ``versions`` that ``wanted`` allows, or one that is written just so; None where there is none."""
-    return highest_of(wanted, [(Version.parse(text), text) for text in versions])
-
-
 def highest_of(wanted: str, versions: Sequence[tuple[Version | None, str]]) -> str | None:
-    """`highest_match` among versions that were parsed before."""
+    """The highest of ``versions`` that ``wanted`` allows, or one that is written just so; None where there is none."""
     if any(text == wanted for _, text in versions):
         return wanted
     within = VersionRange.parse(wanted)
