@@ -158,6 +158,7 @@ def test_an_unknown_name_gets_a_near_one_and_all_forms() -> None:
     [
         ("https://example.com/x/ruby-buildpack.git#v1", "ruby-buildpack"),
         ("git@example.com:ruby.git", "ruby"),
+        ("https://example.com/ruby/.git/", "ruby"),
         ("https://example.com/python_buildpack-cflinuxfs4-v1.8.40.zip", "python_buildpack-cflinuxfs4"),
         ("https://example.com/bp-1.2.3.tar.gz", "bp"),
         ("https://example.com/bp.tgz", "bp"),

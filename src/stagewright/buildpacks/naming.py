@@ -23,7 +23,7 @@ def name_of(ref: BuildpackRef) -> str:
     if ref.subdir is not None:
         return _safe(ref.subdir.name)
     if isinstance(ref, GitRef):
-        return _safe(_last(ref.remote.path).removesuffix(".git"))
+        return _safe(_last(ref.remote.path.rstrip("/").removesuffix("/.git")).removesuffix(".git"))
     if isinstance(ref, ArchiveFileRef):
         return _safe(_without_version(ref.path.name))
     return _safe(_archive_name(ref))

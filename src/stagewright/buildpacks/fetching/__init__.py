@@ -42,6 +42,8 @@ class FetchedArchive:
 
     origin: ArchiveOrigin
     validators: Validators
+    size: int
+    """Bytes, as it came."""
 
 
 def fetch_into(
@@ -59,7 +61,7 @@ def fetch_into(
         came = fetch_archive(ref, directory, policy, progress)
         if came is None:
             raise AssertionError("without validators there is no 'unchanged'")
-        return Fetched(came.origin)
+        return Fetched(came.origin, came.size)
     with _scratch(directory) as scratch:
         try:
             digest = file_digest(ref.path)
@@ -68,7 +70,7 @@ def fetch_into(
         check_pin(ref, digest)
         unpack_archive(ref, ref.path, scratch / "tree", policy, progress)
         _place(ref, scratch / "tree", directory)
-    return Fetched(ArchiveOrigin(str(ref.path), digest, _subdir(ref)))
+    return Fetched(ArchiveOrigin(str(ref.path), digest, _subdir(ref)), ref.path.stat().st_size)
 
 
 def look_up(ref: GitRef, directory: Path, policy: FetchPolicy) -> Tip:
@@ -106,7 +108,7 @@ def fetch_archive(
             return None
         unpack_archive(ref, scratch / "archive", scratch / "tree", policy, progress)
         _place(ref, scratch / "tree", directory)
-        return FetchedArchive(ArchiveOrigin(str(ref.remote), came.digest, _subdir(ref)), came.validators)
+        return FetchedArchive(ArchiveOrigin(str(ref.remote), came.digest, _subdir(ref)), came.validators, came.size)
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class Fetched:
     """What a directory was filled with."""
 
     origin: GitOrigin | ArchiveOrigin
+    size: int | None = None
+    """Bytes of an archive as it came; None of a repository."""
 
     @property
     def version(self) -> str | None:

@@ -51,7 +51,7 @@ def list_buildpacks(as_json: Json = False) -> None:
 
 @app.command("show")
 def show(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="A built-in name or a directory.")],
+    reference: Annotated[str, typer.Argument(metavar="REF", help="A built-in name, a directory, an archive or a URL.")],
     as_json: Json = False,
 ) -> None:
     """Show one buildpack: its dialect, scripts, version and digest."""

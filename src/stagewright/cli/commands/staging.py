@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 Source = Annotated[Path, typer.Argument(metavar="PATH", help="The app: a directory, a zip, a tar, a jar or a war.")]
 Buildpacks = Annotated[
     list[str] | None,
-    typer.Option("--buildpack", "-b", metavar="REF", help="A built-in name or a directory; several run in order."),
+    typer.Option(
+        "--buildpack",
+        "-b",
+        metavar="REF",
+        help="A built-in name, a directory, an archive or a URL; several run in order.",
+    ),
 ]
 StackOption = Annotated[
     str | None, typer.Option("--stack", "-s", metavar="NAME", help="The stack to build and run on.")
