@@ -142,8 +142,6 @@ def absolute(directory: str, environ: Mapping[str, str]) -> str:
 
 def read_staging_info(path: Path) -> StagingInfo:
     """What ``path`` says; nothing where there is no such file. Unknown YAML tags are read as nothing. Raises BadStagingInfo."""
-    from stagewright.documents import NotReadable, load_yaml
-
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
@@ -151,6 +149,8 @@ def read_staging_info(path: Path) -> StagingInfo:
         return StagingInfo()
     except OSError as error:
         raise BadStagingInfo(f"{path} cannot be read: {error.strerror}") from None
+    from stagewright.documents import NotReadable, load_yaml
+
     try:
         document = _mapping(load_yaml(content, tolerant=True), str(path))
     except NotReadable as error:
