@@ -3,7 +3,11 @@
 (() => {
   const field = document.getElementById("filter");
   const count = document.getElementById("count");
-  const rows = Array.from(document.querySelectorAll("[data-row]"), (row) => [row, row.textContent.toLowerCase()]);
+  const placeOf = (row) => row.closest(".place")?.querySelector("summary code")?.textContent ?? "";
+  const rows = Array.from(
+    document.querySelectorAll("[data-row]"),
+    (row) => [row, `${row.textContent} ${placeOf(row)}`.toLowerCase()],
+  );
   const places = Array.from(document.querySelectorAll("details"), (place) => [place, place.open]);
   let pending = 0;
   const apply = () => {
