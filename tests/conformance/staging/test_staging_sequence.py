@@ -116,6 +116,14 @@ def test_every_supply_is_looked_for_before_any_script_runs(stage: Stage) -> None
     assert "it ran" not in ended.lines
 
 
+@pytest.mark.only("stage")
+@pytest.mark.clause("CF-S-17")
+def test_a_last_buildpack_with_neither_is_refused_before_any_script_runs(stage: Stage) -> None:
+    ended = stage(supplying("first"), supplying("last").without("compile"))
+    assert ended.code == 225
+    assert not ended.said("first ")
+
+
 @pytest.mark.clause("CF-S-14")
 @pytest.mark.parametrize(
     ("number", "indices"),
