@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import os
+import socket
 import stat
 import subprocess
 import tarfile
@@ -282,6 +283,16 @@ def test_a_server_that_never_ends_is_left(tmp_path: Path, server: SourceServer, 
     with pytest.raises(TookTooLong):
         fetch_into(ref, tmp_path / "into", FetchPolicy(timeout=0.6))
     assert time.monotonic() - began < 5
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_greeting_of_tls_that_never_comes(tmp_path: Path) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        ref = archive_ref(f"https://127.0.0.1:{silent.getsockname()[1]}/bp.tgz", tmp_path)
+        with pytest.raises(TookTooLong):
+            fetch_into(ref, tmp_path / "into", FetchPolicy(timeout=0.5))
     assert list(tmp_path.iterdir()) == []
 
 

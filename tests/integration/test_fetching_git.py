@@ -21,6 +21,7 @@ from tests.made_repositories import Repository, buildpack_repository, write_buil
 from tests.source_server import Answer, SourceServer, source_server
 
 from stagewright.buildpacks import BuildpackStore, Catalogue, FetchPolicy, fetch_into, parse_reference
+from stagewright.buildpacks.fetching.git import GitFetch
 from stagewright.buildpacks.fetching.git_command import GitRunner
 from stagewright.buildpacks.fetching.policy import Deadline
 from stagewright.buildpacks.fetching.problems import (
@@ -282,6 +283,47 @@ def test_credentials_in_configuration_that_git_repeats_are_masked(
         obtain(store, "http://git.example.com/nothing-here.git")
     assert served.asked, "the person's configuration was not used"
     assert "token4711canary" not in everything_said(failed.value)
+
+
+def test_a_person_may_let_ssh_stand_for_https(tmp_path: Path) -> None:
+    buildpack_repository(tmp_path / "my-bp")
+    (tmp_path / "ssh").write_text('#!/bin/sh\nshift\nwhile [ $# -gt 1 ]; do shift; done\nexec sh -c "$1"\n')
+    (tmp_path / "ssh").chmod(0o755)
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "git@example.com:{tmp_path}/"]\n\tinsteadOf = https://git.example.com/\n')
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_SSH_COMMAND": str(tmp_path / "ssh"),
+        "GIT_SSH_VARIANT": "simple",
+    }
+    store = store_at(tmp_path / "store", environment=environment)
+    assert obtain(store, "https://git.example.com/my-bp").name == "my-bp"
+
+
+@pytest.mark.parametrize("address", ["file:///", "ext::sh -c false% "])
+def test_nothing_stands_for_a_way_that_runs_programs_or_reads_files(tmp_path: Path, address: str) -> None:
+    config = tmp_path / "gitconfig"
+    config.write_text(f'[url "{address}"]\n\tinsteadOf = https://git.example.com/\n[protocol]\n\tallow = always\n')
+    store = store_at(tmp_path / "store", environment={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": str(config)})
+    with pytest.raises(SourceRefused, match="not allowed"):
+        obtain(store, "https://git.example.com/my-bp")
+
+
+@pytest.mark.parametrize(
+    "head", ["refs/heads/a:b", "refs/heads/--x y", "refs/heads/\x1b[31m", "refs/tags/x", "../../x"]
+)
+def test_what_a_server_calls_its_head_is_not_believed(tmp_path: Path, store: BuildpackStore, head: str) -> None:
+    """Dumb HTTP and protocol 0 both let a server say anything: here HEAD alone is a link to an odd name."""
+    said = f"ref: {head}\tHEAD\n{'a' * 40}\tHEAD\n"
+    (tmp_path / "git").write_text(f"#!/bin/sh\n[ \"$1\" = ls-remote ] || exit 0\ncat <<'END'\n{said}END\n")
+    (tmp_path / "git").chmod(0o755)
+    policy = FetchPolicy(environment={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    ref = parse_reference("https://git.example.com/x", (), tmp_path)
+    assert isinstance(ref, GitRef)
+    (tmp_path / "scratch").mkdir()
+    tip = GitFetch(ref, policy, tmp_path / "scratch").tip()
+    assert (tip.name, tip.branch, tip.commit) == ("HEAD", None, "a" * 40)
 
 
 def helper(tmp_path: Path) -> dict[str, str]:

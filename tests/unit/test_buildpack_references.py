@@ -115,7 +115,7 @@ def test_a_full_commit_is_told_from_a_name() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "-x", "--upload-pack=x", "ext::sh -c id", "fd::17", "ext::x/y.git", "ftp://example.com/x.git", "svn://example.com/x",
+    ["", "-x", "--upload-pack=x", "ext::sh -c id", "fd::17", "packs/missing.zip", "ext::x/y.git", "ftp://example.com/x.git", "svn://example.com/x",
      "javascript://x/y", "https://", "https:///x.git", "https://example.com:port/x.git", "https://example.com:99999/x",
      "https://exa mple.com/x.git", "https://example.com/x\n.git", "https://example.com/\x1b[31m", "https://-x/y.git",
      "ssh://-oProxyCommand=x/y", "ssh://git@-x/y", "ssh://git:pw@example.com/x", "ssh://example.com/-x", "git://me@example.com/x",

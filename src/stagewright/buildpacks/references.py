@@ -104,7 +104,7 @@ def parse_reference(text: str, builtins: Collection[str], relative_to: Path, *, 
     if local is not None:
         return local
     short = text.removeprefix(_URN)
-    if _NAMESPACED.fullmatch(short):
+    if _NAMESPACED.fullmatch(short) and not is_archive(short):
         return _heroku(short, trusted)
     raise UnknownBuildpack(text, tuple(builtins))
 

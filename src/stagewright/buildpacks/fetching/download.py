@@ -233,20 +233,20 @@ class _Guard:
     """Ends every connection at the deadline, so that a server that sends a byte a minute does not keep us."""
 
     def __init__(self, deadline: Deadline) -> None:
-        self._sockets: list[socket.socket] = []
+        self._connections: list[socket.socket] = []
         self._timer = threading.Timer(deadline.left, self._fire)
         self._timer.daemon = True
         self.fired = False
 
     def watch(self, connection: socket.socket) -> None:
-        self._sockets.append(connection)
+        """A second descriptor of the connection stays ours: TLS takes the first one away, and may take long for its greeting."""
+        self._connections.append(connection.dup())
 
     def _fire(self) -> None:
         self.fired = True
-        for connection in self._sockets:
+        for connection in self._connections:
             with suppress(OSError):
-                # Of a TLS socket, too, the descriptor below is shut down: its reader is in another thread.
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self) -> _Guard:
         self._timer.start()
@@ -254,6 +254,9 @@ class _Guard:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        self._timer.join()
+        for connection in self._connections:
+            connection.close()
 
 
 class _HttpConnection(http.client.HTTPConnection):
@@ -267,13 +270,24 @@ class _HttpConnection(http.client.HTTPConnection):
 
 
 class _HttpsConnection(http.client.HTTPSConnection):
+    """As the library's own; the connection is watched before TLS begins."""
+
     def __init__(self, host: str, *, guard: _Guard, secure: ssl.SSLContext, **options: object) -> None:
         super().__init__(host, timeout=_timeout(options), context=secure)
         self._guard = guard
+        self._secure = secure
+        self._named = host
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """A proxy is asked for the way to ``host``, which is then the one whose certificate counts."""
+        super().set_tunnel(host, port, headers)
+        self._named = host
 
     def connect(self) -> None:
-        super().connect()
+        http.client.HTTPConnection.connect(self)
         self._guard.watch(self.sock)
+        name = urlsplit(f"https://{self._named}").hostname
+        self.sock = self._secure.wrap_socket(self.sock, server_hostname=name)
 
 
 def _timeout(options: Mapping[str, object]) -> float:

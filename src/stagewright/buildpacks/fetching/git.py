@@ -6,6 +6,7 @@ checked out; submodules are found, judged and fetched one by one in the same way
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -35,6 +36,8 @@ _HISTORY = 5
 """Commits that are fetched, and shown in traces."""
 _HEADS = "refs/heads/"
 _TAGS = "refs/tags/"
+_BRANCH = re.compile(r"refs/heads/[^\x00-\x20\x7f~^:?*\[\\]+")
+"""A server may say anything; what it says becomes a part of what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,8 @@ class GitFetch:
         for line in ended.output.decode("utf-8", "replace").splitlines():
             value, _, name = line.partition("\t")
             if value.startswith("ref: ") and name == "HEAD":
-                head = value.removeprefix("ref: ")
+                target = value.removeprefix("ref: ")
+                head = target if _BRANCH.fullmatch(target) and target.isprintable() else None
             elif is_hex(value):
                 found.setdefault(name, value)
         return found, head
@@ -133,7 +137,7 @@ class GitFetch:
             return ()
         found, _ = self._listed("--refs", [f"{_HEADS}*", f"{_TAGS}*"])
         names = [name.removeprefix(_HEADS).removeprefix(_TAGS) for name in found]
-        return tuple(get_close_matches(revision, names[:5000], n=3))
+        return tuple(name for name in get_close_matches(revision, names[:5000], n=3) if name.isprintable())
 
     def _check_out(self, ref: GitRef, tip: Tip, into: Path, depth: int) -> tuple[Path, str]:
         self._repositories += 1

@@ -23,8 +23,10 @@ from stagewright.buildpacks.fetching.policy import Deadline
 from stagewright.buildpacks.fetching.problems import GitMissing, TookTooLong, TooMuch, too_large
 from stagewright.model.credentials import Credentials
 from stagewright.ports.progress import Progress, silent
+from stagewright.trees.problems import DiskFull
 from stagewright.trees.upkeep import disk_use
 
+_NO_ROOM = ("No space left on device", "Disk quota exceeded")
 _LARGEST_ANSWER = 64 << 20
 """Bytes of standard output that are kept."""
 _LAST_ERRORS = 16 << 10
@@ -71,7 +73,7 @@ class GitRunner:
         """Run ``git ARGUMENTS`` in an environment that is exactly that one, to its end. ``take`` is given standard output piece
         by piece instead of keeping it; what it raises ends git.
 
-        Raises GitMissing, TookTooLong, TooMuch.
+        Raises GitMissing, TookTooLong, TooMuch, DiskFull.
         """
         place = cwd or self.scratch
         died_with_us = _DIED_WITH_US if os.access(_DIED_WITH_US[0], os.X_OK) else ()
@@ -123,7 +125,10 @@ class GitRunner:
                     self._weigh()
                     cost = time.monotonic() - looked
         self._weigh()
-        return Ended(child.wait(), bytes(heard.output), self.shown(bytes(heard.errors)))
+        ended = Ended(child.wait(), bytes(heard.output), self.shown(bytes(heard.errors)))
+        if ended.code and any(words in ended.errors for words in _NO_ROOM):
+            raise DiskFull(self.scratch)
+        return ended
 
     def _require_time(self) -> None:
         if not self.deadline.left:

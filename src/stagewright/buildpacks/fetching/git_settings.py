@@ -44,6 +44,8 @@ _HARMLESS = (
 """What fsck dislikes in many an old repository and what cannot hurt: odd dates, names and modes (git-fsck(1))."""
 
 _TRANSPORTS = {"http": "http:https", "https": "http:https", "ssh": "ssh", "git": "git", "file": "file"}
+_REWRITTEN = "http:https:ssh:git"
+"""A person's ``insteadOf`` may lead from one to another; nobody's leads to ``ext`` or, but for ``file://`` itself, to files."""
 _ALWAYS_NEVER = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "",
@@ -103,6 +105,8 @@ def online(remote: Remote, trusted: bool, policy: FetchPolicy, own: Mapping[str,
     }
     pairs = [*_OURS, *((f"fetch.fsck.{name}", "ignore") for name in _HARMLESS)]
     if trusted:
+        if remote.scheme != "file":
+            environment["GIT_ALLOW_PROTOCOL"] = _REWRITTEN
         command = environment.get("GIT_SSH_COMMAND") or own.get("core.sshcommand")
         if command is None and "GIT_SSH" not in environment:
             environment["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
