@@ -6,7 +6,9 @@ import base64
 import hashlib
 import io
 import os
+import select
 import socket
+import ssl
 import stat
 import subprocess
 import tarfile
@@ -14,6 +16,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -323,9 +326,9 @@ def test_builds_at_once_fetch_it_once(store: BuildpackStore, server: SourceServe
     assert sum("If-None-Match" not in one.headers for one in server.asked) == 1
 
 
-def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
-    import ssl
-
+@contextmanager
+def over_tls(tmp_path: Path) -> Iterator[tuple[SourceServer, Path]]:
+    """A server that speaks TLS, and its certificate, which nobody knows."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     made = [
@@ -348,11 +351,64 @@ def test_a_certificate_that_nobody_knows(tmp_path: Path) -> None:
     with source_server() as server:
         server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
         server.answers["/bp.tgz"] = Answer(archive())
+        yield server, certificate
+
+
+def test_a_certificate_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with over_tls(tmp_path) as (server, certificate):
         ref = archive_ref(f"https://127.0.0.1:{server.port}/bp.tgz", tmp_path)
         with pytest.raises(UntrustedCertificate, match=r"self.signed"):
             fetch_into(ref, tmp_path / "into", FetchPolicy(tries=1))
-        fetch_into(ref, tmp_path / "into", FetchPolicy(verify_certificates=False))
-    assert (tmp_path / "into" / "bin").is_dir()
+        fetch_into(ref, tmp_path / "unverified", FetchPolicy(verify_certificates=False))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        fetch_into(ref, tmp_path / "verified", FetchPolicy())
+    assert (tmp_path / "unverified" / "bin").is_dir() and (tmp_path / "verified" / "bin").is_dir()
+
+
+def test_tls_through_a_proxy_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with over_tls(tmp_path) as (server, certificate), tunnelling() as (proxy, tunnelled):
+        for name, value in {
+            "https_proxy": proxy,
+            "no_proxy": "",
+            "NO_PROXY": "",
+            "SSL_CERT_FILE": str(certificate),
+        }.items():
+            monkeypatch.setenv(name, value)
+        place = f"127.0.0.1:{server.port}"
+        fetch_into(archive_ref(f"https://{place}/bp.tgz", tmp_path), tmp_path / "into", FetchPolicy(tries=1))
+    assert tunnelled == [place]
+
+
+@contextmanager
+def tunnelling() -> Iterator[tuple[str, list[str]]]:
+    """A proxy for one connection, and where it was asked to lead."""
+    asked: list[str] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve() -> None:
+            inward, _ = listener.accept()
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += inward.recv(4096)
+            asked.append(head.split()[1].decode())
+            host, _, port = asked[0].rpartition(":")
+            outward = socket.create_connection((host, int(port)))
+            inward.sendall(b"HTTP/1.1 200 Here you are\r\n\r\n")
+            with inward, outward:
+                ends = {inward: outward, outward: inward}
+                while True:
+                    for end in select.select(list(ends), [], [], 20)[0]:
+                        piece = end.recv(65536)
+                        if not piece:
+                            return
+                        ends[end].sendall(piece)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+        thread.join(20)
 
 
 def test_a_proxy_of_the_environment_is_used(
