@@ -158,6 +158,14 @@ def test_commands_are_told_with_place_and_time(bench: Bench) -> None:
     assert not seen.xtrace.truncated
 
 
+def test_what_comes_before_a_substitution_or_a_pipe_is_not_said_to_take_its_time(bench: Bench) -> None:
+    seen = bench.run("#!/bin/bash\n: one\nx=$(sleep 0.05; echo y)\n: two\nsleep 0.05 | cat\n: three\n(sleep 0.05)\n")
+    took = {command.text: command.seconds for command in seen.xtrace.commands}
+    assert all(took[f": {word}"] < 0.04 for word in ("one", "two", "three")), took
+    assert sum(command.seconds >= 0.05 for command in seen.xtrace.commands if command.text == "sleep 0.05") == 3
+    assert took["cat"] >= 0.04
+
+
 def test_what_looks_like_a_line_of_the_trace_is_none(bench: Bench) -> None:
     """A value may come from a file of the app. [[ ]] prints it as it is, with its line ends."""
     forged = "+\x1f0123456789abcdef\x1f1\x1f1\x1f0\x1f1\x1f1\x1ff\x1ffile\x1frm -rf /"

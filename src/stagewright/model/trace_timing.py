@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from stagewright.model.trace import TracedCommand
 
 
-def with_durations(commands: Sequence[TracedCommand], end: float) -> tuple[TracedCommand, ...]:
+def with_durations(
+    commands: Sequence[TracedCommand], end: float, shells: Sequence[int] | None = None
+) -> tuple[TracedCommand, ...]:
     """``commands``, in the order of their beginning, each with its seconds; the script ended ``end`` seconds after its start.
 
     xtrace tells only when a command begins. A command lasts until the next one of the same shell; the last one of a shell until
     a shell goes on that was there before. So both sides of a pipe last as long as the pipe, and the command that started
     another bash as long as that. A command that calls a function lasts until the first command in it.
+
+    ``shells`` are the processes from which those of the commands were forked. A shell forks for its next command, which it tells
+    only afterwards where a substitution comes first: so what it told last has ended when the first command of a fork begins.
     """
     first_seen: dict[int, int] = {}
     for index, command in enumerate(commands):
@@ -34,10 +39,20 @@ def with_durations(commands: Sequence[TracedCommand], end: float) -> tuple[Trace
         while going_on and going_on[-1][0] >= born:
             going_on.pop()
         going_on.append((born, command.offset))
+    if shells is not None:
+        _cut_at_forks(commands, shells, ends)
     return tuple(
         replace(command, seconds=max(0.0, until - command.offset))
         for command, until in zip(commands, ends, strict=True)
     )
+
+
+def _cut_at_forks(commands: Sequence[TracedCommand], shells: Sequence[int], ends: list[float]) -> None:
+    latest: dict[int, int] = {}
+    for index, (command, shell) in enumerate(zip(commands, shells, strict=True)):
+        if command.process not in latest and shell in latest:
+            ends[latest[shell]] = min(ends[latest[shell]], command.offset)
+        latest[command.process] = index
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 #
 # It opens the trace file on a descriptor of its own and turns xtrace on, so that nothing goes to standard output or error.
 # A line of the trace is: "+" once for each level of $( ) and eval, then fields between unit separators: mark, seconds since
-# the epoch, process, subshell level, call depth, line, function, file; then the command as bash writes it. The mark is random:
+# the epoch, process and the shell it was forked from, subshell level, call depth, line, function, file; then the command as bash writes it. The mark is random:
 # what a command's arguments hold cannot pass for a line of the trace.
 #
 # The group sends to /dev/null what a shell that was started with -x says of these lines. Everything happens in a function,
@@ -25,7 +25,7 @@
     # Before bash 5.0 there is no EPOCHREALTIME; the prompt escape tells whole seconds.
     [[ -n ${EPOCHREALTIME-} ]] || now='\D{%s}'
     # shellcheck disable=SC2016 # so are these
-    PS4="+$s$STAGEWRIGHT_XTRACE_MARK$s$now$s"'${BASHPID}'"$s"'${BASH_SUBSHELL}'"$s"'${#BASH_LINENO[@]}'"$s"
+    PS4="+$s$STAGEWRIGHT_XTRACE_MARK$s$now$s"'${BASHPID} $$'"$s"'${BASH_SUBSHELL}'"$s"'${#BASH_LINENO[@]}'"$s"
     PS4+='${LINENO}'"$s"'${FUNCNAME[0]-}'"$s"'${BASH_SOURCE[0]-}'"$s"
     BASH_XTRACEFD=$fd
     set -x

@@ -75,13 +75,23 @@ def read_xtrace(
                     tail.popleft()
                     gap = True
     commands: list[TracedCommand] = []
+    shells: list[int] = []
     for line in head:
         _append(commands, _command(line, began, _last(commands), mask))
+        shells.append(_processes(line)[1])
     if gap and commands:
         commands.append(replace(commands[-1], text=_GAP, depth=0, seconds=0.0))
+        shells.append(shells[-1])
     for line in tail:
         _append(commands, _command(line, began, _last(commands), mask))
-    return Xtrace(coverage, with_durations(commands, max(seconds, _last(commands))), truncated=gap)
+        shells.append(_processes(line)[1])
+    return Xtrace(coverage, with_durations(commands, max(seconds, _last(commands)), shells), truncated=gap)
+
+
+def _processes(line: _Line) -> tuple[int, int]:
+    """The process that ran the command, and the shell that it was forked from: itself, where it is no subshell."""
+    own, _, shell = line.fields[1].partition(b" ")
+    return _whole(own), _whole(shell) or _whole(own)
 
 
 def _last(commands: list[TracedCommand]) -> float:
@@ -125,9 +135,10 @@ def _lines(content: bytes, mark: bytes) -> Iterator[_Line]:
 
 
 def _command(line: _Line, began: float, last: float, mask: Mask) -> TracedCommand:
-    time, process, subshell, calls, number, function, file = line.fields
+    time, _, subshell, calls, number, function, file = line.fields
+    process = _processes(line)[0]
     if not time:
-        return TracedCommand(last, _OWN_XTRACE, file=_name(file, mask), process=_whole(process))
+        return TracedCommand(last, _OWN_XTRACE, file=_name(file, mask), process=process)
     text = line.text.decode("utf-8", "replace")
     if line.whole:
         text = masked_through_quotes(text, mask)
@@ -143,7 +154,7 @@ def _command(line: _Line, began: float, last: float, mask: Mask) -> TracedComman
         line=_whole(number),
         function=_name(function, mask),
         depth=line.level + _whole(subshell) * (line.level == 0) + max(0, _whole(calls) - 1),
-        process=_whole(process),
+        process=process,
     )
 
 
