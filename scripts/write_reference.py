@@ -274,6 +274,7 @@ def _examples() -> list[events.Event]:
             events.Progressed("Packing the droplet", 4_194_304, 9_000_000),
             events.Noted("Cache: none yet."),
             events.Warned("No start command specified by buildpack or via Procfile."),
+            events.DetectNotExecutable("python 0.1.0"),
             staged,
             events.BuildFailed(
                 build_id, "NoStartCommand", Fault.APP, "Start command missing: …", "Add a Procfile …", ""

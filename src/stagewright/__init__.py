@@ -9,8 +9,8 @@ The road of a build, folder by folder:
     droplets     the result, exactly as Cloud Foundry lays it out, and its launcher
     images       the same as an OCI image: layers, manifests, layouts
 
-Above them `services` holds one verb a use case and the doors are `cli` and, beside it, `lifecycle`, the drop-in commands that stand
-where Cloud Foundry's builder and launcher stood; `wiring` alone chooses implementations and `settings` alone
+Above them `services` holds one verb a use case and the doors are `cli` and, beside it, `lifecycle`, the drop-in commands that
+stand where Cloud Foundry's builder and launcher stood; `wiring` alone chooses implementations and `settings` alone
 reads the environment. Below them `sandbox` runs containers, `storage` keeps what outlives a build, `documents` reads YAML of
 strangers, `trees` reads and writes
 directories as content, `ports` says what the heart needs, `model` holds values and `errors` the tree of deliberate errors.

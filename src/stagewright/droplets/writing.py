@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 
 from stagewright.model.process import Processes
+from stagewright.model.tree import Owner
 from stagewright.ports.progress import Progress, silent
-from stagewright.trees import Packed, Placed, pack
+from stagewright.trees import VCAP, Packed, Placed, pack
 
 
 def staging_info(detected: str, processes: Processes, entrypoint_prefix: str | None, has_config: bool = False) -> bytes:
@@ -20,9 +22,18 @@ def staging_info(detected: str, processes: Processes, entrypoint_prefix: str | N
 
 
 def write_droplet(
-    app: Path, deps: Path, profile_d: Path, info: bytes, destination: Path, *, progress: Progress = silent
+    app: Path,
+    deps: Path,
+    profile_d: Path,
+    info: bytes,
+    destination: Path,
+    *,
+    keep_owner: bool = False,
+    progress: Progress = silent,
 ) -> Packed:
     """Write the droplet of three trees to ``destination``, whole or not at all. The trees are left as they are.
+
+    Everything in it is vcap's; with ``keep_owner`` whoever's it is on disk, and ours where it is on none (§1.6).
 
     Raises what `trees.pack` raises: DiskFull, files that no archive can hold.
     """
@@ -35,4 +46,5 @@ def write_droplet(
         Placed(source=None, at=PurePosixPath("tmp"), mode=0o755),
     ]
     destination.parent.mkdir(parents=True, exist_ok=True)
-    return pack(placed, destination, prefix_dot=True, progress=progress)
+    owner = Owner(os.geteuid(), os.getegid()) if keep_owner else VCAP
+    return pack(placed, destination, owner=owner, keep_owner=keep_owner, prefix_dot=True, progress=progress)

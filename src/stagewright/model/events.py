@@ -79,6 +79,13 @@ class Warned:
 
 
 @dataclass(frozen=True)
+class DetectNotExecutable:
+    """A bin/detect cannot be run; the next buildpack is tried (contracts/cloudfoundry-staging.md §1.2 step 2)."""
+
+    buildpack: str
+
+
+@dataclass(frozen=True)
 class TimeSpent:
     """Where the time of a staging went, in seconds: that of the scripts apart from the platform's own."""
 
@@ -118,6 +125,7 @@ Event = (
     | Progressed
     | Noted
     | Warned
+    | DetectNotExecutable
     | BuildStaged
     | BuildFailed
 )

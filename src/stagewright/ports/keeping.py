@@ -105,17 +105,21 @@ class KeptBuild:
     kept: float
 
 
-class Records(Protocol):
-    """What was asked, planned and made. Documents are plain JSON values; they hold no secret."""
+class BuildRecords(Protocol):
+    """What a build writes down. Documents are plain JSON values; they hold no secret."""
 
     def save(self, build: BuildId, document: Mapping[str, object]) -> None: ...
 
-    def builds(self) -> tuple[KeptBuild, ...]:
-        """The builds that were saved, newest first; older ones are forgotten."""
-        ...
-
     def keep_trace(self, build: BuildId, document: Mapping[str, object]) -> None:
         """Keep the trace of a build, in place of an earlier one of the same build. Of many the oldest are forgotten."""
+        ...
+
+
+class Records(BuildRecords, Protocol):
+    """What was asked, planned and made."""
+
+    def builds(self) -> tuple[KeptBuild, ...]:
+        """The builds that were saved, newest first; older ones are forgotten."""
         ...
 
     def trace(self, build: BuildId) -> bytes | None:

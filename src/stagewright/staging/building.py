@@ -19,10 +19,10 @@ from stagewright.model.layout import Layout, deps_index
 from stagewright.model.plan import Action, PackCache, PackDroplet, Plan, ReadProcesses, Role, RunScript, WriteImage
 from stagewright.model.quantities import show_size
 from stagewright.model.settings import Trust
-from stagewright.model.tree import Bounds
+from stagewright.model.tree import Bounds, Owner
 from stagewright.model.variables import Variables
 from stagewright.ports.events import EventSink
-from stagewright.ports.keeping import Records, Workspace
+from stagewright.ports.keeping import BuildRecords, Workspace
 from stagewright.ports.sandbox import Sandbox, Session
 from stagewright.staging.container import build_container
 from stagewright.staging.documents import plan_document
@@ -33,7 +33,7 @@ from stagewright.staging.planner import plan, turns
 from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
 from stagewright.staging.scripts import ScriptRunner, bits_of
 from stagewright.staging.stopwatch import Stopwatch
-from stagewright.trees import LinkPolicy, Packed, Placed, chown_tree, copy_tree, pack, remove_tree
+from stagewright.trees import VCAP, LinkPolicy, Packed, Placed, chown_tree, copy_tree, pack, remove_tree
 from stagewright.trees.problems import SpecialFile
 
 
@@ -42,7 +42,7 @@ class Tools:
     """What a build works with; chosen by wiring."""
 
     sandbox: Sandbox
-    records: Records
+    records: BuildRecords
     variables: Variables
     """What scripts find in their environment."""
     secrets: frozenset[str]
@@ -53,6 +53,8 @@ class Tools:
     bounds: Bounds
     layers: Path
     """Where layers are kept between builds."""
+    keep_owners: bool = False
+    """Whether archives name the owners that the disk names, as those of a cell do, or vcap."""
     layout: Layout = field(default_factory=Layout)
     watch: Stopwatch = field(default_factory=Stopwatch)
 
@@ -150,9 +152,9 @@ class Building:
         """The directories that every script may count on, owned by whom the scripts run as."""
         workspace, request = self.workspace, self.request
         count = (len(request.buildpacks) if request.named else 1) + len(request.posts)
-        self._drop_stale_caches()
         for directory in (workspace.profile_d, workspace.cache, workspace.tmp):
             directory.mkdir(parents=True, exist_ok=True)
+        self._lay_out_caches()
         for buildpack in (*request.buildpacks, *request.posts):
             self._copy(buildpack)
         for position in range(count):
@@ -174,13 +176,16 @@ class Building:
         if owner is not None:
             chown_tree(into, owner)
 
-    def _drop_stale_caches(self) -> None:
-        """Only ``final`` and the caches of this build's buildpacks are kept, from before the first script on (§1.2 step 1)."""
+    def _lay_out_caches(self) -> None:
+        """A cache for every buildpack whose turn is known, and for the final one in any case; all others are removed, from before
+        the first script on (§1.2 step 1)."""
         known = turns(self.request, self.facts) or ()
         needed = {"final", *(cache_directory(turn) for turn in known if turn.role is not Role.FINAL)}
-        for path in tuple(self.workspace.cache.iterdir()) if self.workspace.cache.is_dir() else ():
-            if path.name not in needed:
+        for path in tuple(self.workspace.cache.iterdir()):
+            if path.name not in needed or path.is_symlink() or not path.is_dir():
                 remove_tree(path)
+        for name in needed:
+            (self.workspace.cache / name).mkdir(exist_ok=True)
 
     def _take(self, action: Action, executor: ScriptExecutor | None, current: Plan) -> Facts:
         match action.step:
@@ -226,8 +231,16 @@ class Building:
     def _pack_cache(self, action: Action, path: Path) -> Facts:
         self.tools.events(ActionStarted(action))
         started = time.monotonic()
+        owner = Owner(os.geteuid(), os.getegid()) if self.tools.keep_owners else VCAP
         with self.tools.watch.timing("cache"):
-            packed = pack((Placed(self.workspace.cache, PurePosixPath()),), path, prefix_dot=True, keep_times=True)
+            packed = pack(
+                (Placed(self.workspace.cache, PurePosixPath()),),
+                path,
+                owner=owner,
+                prefix_dot=True,
+                keep_times=True,
+                keep_owner=self.tools.keep_owners,
+            )
         says = f"{show_size(packed.size)}, {packed.entries} entries"
         self.tools.events(ActionFinished(action, time.monotonic() - started, says=says))
         return self.facts.after(action.key)
@@ -243,7 +256,13 @@ class Building:
 
         try:
             return write_droplet(
-                workspace.app, workspace.deps, workspace.profile_d, info, destination, progress=progress
+                workspace.app,
+                workspace.deps,
+                workspace.profile_d,
+                info,
+                destination,
+                keep_owner=self.tools.keep_owners,
+                progress=progress,
             )
         except SpecialFile as left:
             raise SpecialFileLeft(str(left.path.relative_to(workspace.home)), left.kind) from left

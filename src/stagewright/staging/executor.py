@@ -11,7 +11,7 @@ from stagewright.documents import NotReadable, load_yaml, plain
 from stagewright.model.build import BuildRequest
 from stagewright.model.buildpack import Dialect, Script
 from stagewright.model.containers import Cause, Command, Exit
-from stagewright.model.events import ActionFinished, ActionStarted, Warned
+from stagewright.model.events import ActionFinished, ActionStarted, DetectNotExecutable, Warned
 from stagewright.model.plan import Action, ReadProcesses, Role, RunScript, Turn
 from stagewright.model.tree import Difference
 from stagewright.ports.events import EventSink
@@ -68,9 +68,10 @@ class ScriptExecutor:
     def _detect(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         says, failed = "", None
         mask = self.runner.masker
+        if not is_executable(step, by_all=True):
+            # §1.2 step 2: warned about; where nobody may run it at all, the next buildpack is tried.
+            self.events(DetectNotExecutable(str(step.buildpack)))
         if not is_executable(step):
-            # §1.2 step 2: warned about, and the next buildpack is tried.
-            self.events(Warned(f"buildpack script '/bin/detect' of {step.buildpack} is not executable"))
             ended = Exit(126, Cause.EXITED, 0.0)
         else:
             ran = self.runner.run(step, self._earlier(step, facts), answers=True)
@@ -119,7 +120,9 @@ class ScriptExecutor:
         self._complete(step)
         self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code, self._checkpoint()))
         facts = facts.after(action.key)
-        if builds(step) and step.turn.role is not Role.SUPPLYING:
+        if builds(step) and step.turn.role is Role.SUPPLYING:
+            facts = replace(facts, supplied=facts.supplied + 1)
+        elif builds(step):
             launch = cloudfoundry.read_launch(self.workspace.deps, step.turn.index, step.buildpack)
             facts = replace(facts, wrote_launch={**facts.wrote_launch, step.turn.position: launch is not None})
         return facts

@@ -49,6 +49,8 @@ class Facts:
     did not all run are missing."""
     released: Mapping[int, Processes] = field(default_factory=dict)
     """By position: what bin/release said."""
+    supplied: int = 0
+    """How many supplying buildpacks have done their part."""
     reports: Mapping[str, object] = field(default_factory=dict)
     """By name of the buildpack: what bin/report said."""
     decided: Decided | None = None

@@ -18,13 +18,16 @@ _LONGEST_LINE = 64 << 10
 MASK = "[redacted]"
 
 
-def secret_values(env: Mapping[str, str]) -> frozenset[str]:
-    """The values of ``env`` that must not be shown: by name, by credentials in a URL, or because they look random."""
+def secret_values(env: Mapping[str, str], *, guess: bool = True) -> frozenset[str]:
+    """The values of ``env`` that must not be shown: by name, by credentials in a URL, or (``guess``) because they look random.
+
+    Who also has the platform's variables in ``env`` does not guess: paths look random, too.
+    """
     found: set[str] = set()
     for name, value in env.items():
         if len(value) < _SHORTEST:
             continue
-        if _SECRET_NAME.search(name) or _RANDOM_LOOKING.fullmatch(value):
+        if _SECRET_NAME.search(name) or (guess and _RANDOM_LOOKING.fullmatch(value)):
             found.add(value)
         found.update(_credentials_in(value))
     return frozenset(found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from stagewright.errors import AppProblem, BuildpackProblem, Fault, LimitProblem, UsageProblem
 from stagewright.model.buildpack import Script
+from stagewright.model.plan import Role
 from stagewright.model.quantities import show_duration, show_size
 
 
@@ -66,13 +67,12 @@ class ScriptFailed(BuildpackProblem):
     script: Script
     code: int
     tail: tuple[str, ...]
-    post: bool = False
-    """Whether it was a post-buildpack."""
+    role: Role = Role.FINAL
 
     def brief(self) -> str:
         if self.script is Script.TEST:
             return f"The tests failed: bin/test of the buildpack {self.buildpack} ended with {_ending(self.code)}."
-        kind = "post-buildpack" if self.post else "buildpack"
+        kind = "post-buildpack" if self.role is Role.POST else "buildpack"
         return (
             f"The {kind} {self.buildpack} failed in {self.script}: bin/{self.script} ended with {_ending(self.code)}."
         )
@@ -109,6 +109,7 @@ class ScriptNotExecutable(BuildpackProblem):
 
     buildpack: str
     script: Script
+    role: Role = Role.FINAL
 
     def brief(self) -> str:
         return f"The buildpack {self.buildpack} failed in {self.script}: bin/{self.script} is not executable."
@@ -124,6 +125,7 @@ class PlaceReplaced(BuildpackProblem):
     buildpack: str
     script: Script
     place: str
+    role: Role = Role.FINAL
 
     def brief(self) -> str:
         return f"The buildpack {self.buildpack} failed in {self.script}: the directory {self.place!r} is not there any more."

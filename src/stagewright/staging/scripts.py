@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -34,7 +35,7 @@ from stagewright.staging.problems import (
     TimedOut,
 )
 from stagewright.staging.stopwatch import Stopwatch
-from stagewright.trees import remove_tree
+from stagewright.trees import chown_tree, remove_tree
 
 _LARGEST_ANSWER = 1 << 20
 """Bytes of a detect's or release's output that are read; more is cut off."""
@@ -80,10 +81,10 @@ class ScriptRunner:
                 lines.feed(stream, chunk)
 
         command = self._command(step, earlier)
-        self._write_env_files(step)
-        began = time.monotonic()
-        ended = self.session.run(command, output)
-        lines.finish()
+        with self._env_files(step):
+            began = time.monotonic()
+            ended = self.session.run(command, output)
+            lines.finish()
         self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
         self._require_places(step)
         return Ran(ended, tuple(lines.tail), bytes(answer))
@@ -93,15 +94,13 @@ class ScriptRunner:
         if not step.buildpack.has(step.script):
             raise ScriptMissing(str(step.buildpack), step.script, "and it wrote no launch.yml either")
         if not is_executable(step):
-            raise ScriptNotExecutable(str(step.buildpack), step.script)
+            raise ScriptNotExecutable(str(step.buildpack), step.script, step.turn.role)
 
     def raise_for(self, step: RunScript, ran: Ran) -> None:
         """Raise the Problem that the end of a script is, if it is one."""
         self.raise_limits(step, ran)
         if ran.exit.code != 0:
-            raise ScriptFailed(
-                str(step.buildpack), step.script, ran.exit.code, ran.tail, post=step.turn.role is Role.POST
-            )
+            raise ScriptFailed(str(step.buildpack), step.script, ran.exit.code, ran.tail, step.turn.role)
 
     def raise_limits(self, step: RunScript, ran: Ran) -> None:
         """Raise TimedOut, OutOfMemory, OutOfDisk or Cancelled where that ended the script."""
@@ -180,19 +179,23 @@ class ScriptRunner:
             place = self.layout.app
         return str(self.session.path_of(place))
 
-    def _write_env_files(self, step: RunScript) -> None:
-        """ENV_DIR holds what the app set, and nothing that an earlier script put there."""
-        files = rules_of(step.buildpack).env_files(self.variables)
+    @contextmanager
+    def _env_files(self, step: RunScript) -> Iterator[None]:
+        """ENV_DIR, while a script of Heroku's runs: what the app set, and nothing that an earlier script put there."""
+        if step.buildpack.dialect is not Dialect.HEROKU:
+            yield
+            return
         directory = self.workspace.env
         remove_tree(directory)
-        if step.buildpack.dialect is not Dialect.HEROKU:
-            return
         directory.mkdir(mode=0o700)
-        for name, value in files.items():
+        for name, value in rules_of(step.buildpack).env_files(self.variables).items():
             (directory / name).write_bytes(value.encode("utf-8", "surrogateescape"))
         if self.owner is not None:
-            for path in (*directory.iterdir(), directory):
-                os.chown(path, self.owner.uid, self.owner.gid)
+            chown_tree(directory, self.owner)
+        try:
+            yield
+        finally:
+            remove_tree(directory)
 
     def _require_places(self, step: RunScript) -> None:
         """What a script left in the place of a directory that we read and write must still be that directory.
@@ -202,7 +205,7 @@ class ScriptRunner:
         """
         for name, path in self.places().items():
             if path.is_symlink() or (path.exists() and not path.is_dir()) or (name != "cache" and not path.exists()):
-                raise PlaceReplaced(str(step.buildpack), step.script, name)
+                raise PlaceReplaced(str(step.buildpack), step.script, name, step.turn.role)
 
 
 def bits_of(buildpack: Buildpack, workspace: Workspace) -> Path:
@@ -210,10 +213,13 @@ def bits_of(buildpack: Buildpack, workspace: Workspace) -> Path:
     return buildpack.root if buildpack.in_place else workspace.buildpacks / key_directory(buildpack.key)
 
 
-def is_executable(step: RunScript) -> bool:
-    """Whether a script may be run; one that is not there is for others to complain of."""
+def is_executable(step: RunScript, *, by_all: bool = False) -> bool:
+    """Whether anybody may run a script, or everybody; one that is not there is for others to complain of."""
     path: Path = step.buildpack.root / "bin" / step.script
-    return bool(path.stat().st_mode & 0o111) if path.is_file() else True
+    if not path.is_file():
+        return True
+    bits = path.stat().st_mode & 0o111
+    return bits == 0o111 if by_all else bool(bits)
 
 
 def builds(step: RunScript) -> bool:

@@ -9,7 +9,7 @@ from stagewright.trees.copy import copy_tree
 from stagewright.trees.entries import LinkPolicy, Modes, Times, Unpacked
 from stagewright.trees.kinds import ArchiveKind, archive_kind
 from stagewright.trees.names import escape_name, unescape_name
-from stagewright.trees.pack import Compression, Packed, pack, tree_digest
+from stagewright.trees.pack import VCAP, Compression, Packed, pack, tree_digest
 from stagewright.trees.placing import Placed
 from stagewright.trees.problems import (
     ArchiveTooLarge,
@@ -29,6 +29,7 @@ from stagewright.trees.unpack import unpack
 from stagewright.trees.upkeep import chown_tree, disk_use
 
 __all__ = [
+    "VCAP",
     "ArchiveKind",
     "ArchiveTooLarge",
     "Compression",

@@ -68,8 +68,7 @@ def lacks(turn: Turn) -> tuple[Script, str] | None:
 
 def may_release(turn: Turn) -> bool:
     """A last buildpack with neither release nor launch.yml fails in release, as in the reference; so it is always asked."""
-    has_release = turn.buildpack.has(Script.RELEASE)
-    return has_release or (turn.role is Role.FINAL and not turn.buildpack.has(Script.FINALIZE))
+    return turn.role is Role.FINAL or turn.buildpack.has(Script.RELEASE)
 
 
 def argv(step: RunScript, layout: Layout) -> tuple[PurePosixPath | str, ...]:
@@ -212,9 +211,13 @@ def read_launch(deps: Path, index: str, buildpack: Buildpack) -> Processes | Non
 
 
 def read_config(deps: Path, index: str, buildpack: Buildpack) -> BuildpackConfig:
-    """What ``deps/INDEX/config.yml`` says, or nothing. Raises BadBuildpackDocument."""
+    """What ``deps/INDEX/config.yml`` says; nothing where it is missing, and where it cannot be read: as in the reference no
+    staging fails for what only describes it."""
     text = _read(deps / index / "config.yml")
-    return BuildpackConfig() if text is None else parse_config(text, buildpack)
+    try:
+        return BuildpackConfig() if text is None else parse_config(text, buildpack)
+    except BadBuildpackDocument:
+        return BuildpackConfig()
 
 
 def _read(path: Path) -> bytes | None:

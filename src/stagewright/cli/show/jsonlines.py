@@ -18,6 +18,7 @@ from stagewright.model.events import (
     BuildFailed,
     BuildStaged,
     BuildStarted,
+    DetectNotExecutable,
     Event,
     Noted,
     PlanMade,
@@ -37,6 +38,7 @@ NAMES: Mapping[type[Event], str] = {
     Progressed: "progressed",
     Noted: "noted",
     Warned: "warned",
+    DetectNotExecutable: "detect.not-executable",
     BuildStaged: "build.staged",
     BuildFailed: "build.failed",
 }
@@ -94,6 +96,8 @@ def _fields(event: Event) -> dict[str, object]:
             return {"what": event.what, "done": event.done, "total": event.total, "unit": event.unit}
         case Noted(text=text) | Warned(text=text):
             return {"text": text}
+        case DetectNotExecutable(buildpack=buildpack):
+            return {"buildpack": buildpack}
         case BuildStaged():
             return _staged(event)
         case BuildFailed():

@@ -17,6 +17,7 @@ from stagewright.model.events import (
     BuildFailed,
     BuildStaged,
     BuildStarted,
+    DetectNotExecutable,
     Event,
     Noted,
     PlanMade,
@@ -70,6 +71,8 @@ def lines_of(event: Event) -> Iterator[Line]:
             yield Line(Role.DETAIL, text)
         case Warned(text=text):
             yield Line(Role.WARNING, harmless(text))
+        case DetectNotExecutable(buildpack=buildpack):
+            yield Line(Role.WARNING, f"buildpack script '/bin/detect' of {harmless(buildpack)} is not executable")
         case BuildStaged():
             yield from _staged(event)
         case BuildFailed():

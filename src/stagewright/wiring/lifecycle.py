@@ -1,0 +1,16 @@
+"""What the drop-in commands work with: the cell that they run on. No state of ours, no stack, no sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stagewright.buildpacks.cell import CellBuildpacks
+from stagewright.buildpacks.fetching import FetchPolicy
+from stagewright.sandbox.cell import Cell
+from stagewright.services.cell import CellParts
+from stagewright.storage.forgetting import ForgottenRecords
+
+
+def open_cell(given: Path, downloads: Path, policy: FetchPolicy) -> CellParts:
+    """The cell whose platform put its buildpacks into ``given``; those that a URL names are fetched to ``downloads``."""
+    return CellParts(Cell(), ForgottenRecords(), CellBuildpacks(given, downloads, policy))
