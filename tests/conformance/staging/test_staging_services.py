@@ -19,8 +19,9 @@ PLAIN = '{"my-server":[{"credentials":{"user":"me"}}]}'
 INTERPOLATED = '{"my-server":[{"credentials":{"password":"canary-4711"}}]}'
 TELLING = compiling(
     "telling",
-    compile='test "$VCAP_SERVICES" = "$EXPECTED" && echo "as expected"; echo "database: ${DATABASE_URL-none}"',
+    compile='printf %s "$VCAP_SERVICES" > "$1/services"; printf %s "${DATABASE_URL-none}" > "$1/database"',
 )
+"""It keeps what it sees in the droplet: in the log it might be masked."""
 
 
 def with_uri(uri: str) -> str:
@@ -48,10 +49,10 @@ def test_references_are_replaced_by_what_credhub_answers(
     stage: Stage, authority: Authority, instance: dict[str, str]
 ) -> None:
     with credhub(authority, (200, INTERPOLATED)) as hub:
-        env = {"VCAP_PLATFORM_OPTIONS": hub.options(), "VCAP_SERVICES": REFERRING, "EXPECTED": INTERPOLATED}
+        env = {"VCAP_PLATFORM_OPTIONS": hub.options(), "VCAP_SERVICES": REFERRING}
         ended = stage(TELLING, env={**instance, **env})
     assert ended.code == 0
-    assert "as expected" in ended.lines
+    assert ended.droplet.text("./app/services") == INTERPOLATED
     assert hub.asked == [{"method": "POST", "body": REFERRING, "client": "client"}]
     assert "canary" not in ended.stdout + ended.stderr
 
@@ -67,7 +68,7 @@ def test_a_credhub_that_fails_three_times_ends_the_staging(
     assert "Unable to interpolate credhub ref" in ended.stderr
     assert len(hub.asked) == 3
     assert ended.result is None
-    assert not ended.said("database: ")
+    assert not ended.droplet.names
 
 
 @pytest.mark.clause("CF-C-03")
@@ -75,12 +76,12 @@ def test_credhub_is_asked_again_after_the_delay_as_often_as_the_flags_say(
     stage: Stage, authority: Authority, instance: dict[str, str]
 ) -> None:
     with credhub(authority, (500, "{}"), (503, "{}"), (200, INTERPOLATED)) as hub:
-        env = {"VCAP_PLATFORM_OPTIONS": hub.options(), "VCAP_SERVICES": REFERRING, "EXPECTED": INTERPOLATED}
+        env = {"VCAP_PLATFORM_OPTIONS": hub.options(), "VCAP_SERVICES": REFERRING}
         began = time.monotonic()
         ended = stage(TELLING, env={**instance, **env}, flags={"credhubRetryDelay": "300ms"})
         took = time.monotonic() - began
     assert ended.code == 0
-    assert "as expected" in ended.lines
+    assert ended.droplet.text("./app/services") == INTERPOLATED
     assert len(hub.asked) == 3
     assert took >= 0.6
     with credhub(authority, (500, "{}"), (200, INTERPOLATED)) as hub:
@@ -100,19 +101,19 @@ def test_credhub_is_left_alone(
     stage: Stage, authority: Authority, instance: dict[str, str], env: dict[str, str]
 ) -> None:
     with credhub(authority, (500, "{}")) as hub:
-        own = {"VCAP_PLATFORM_OPTIONS": hub.options(), "EXPECTED": env["VCAP_SERVICES"]}
+        own = {"VCAP_PLATFORM_OPTIONS": hub.options()}
         ended = stage(TELLING, env={**instance, **env, **own})
     assert ended.code == 0
-    assert "as expected" in ended.lines
+    assert ended.droplet.text("./app/services") == env["VCAP_SERVICES"]
     assert hub.asked == []
 
 
 @pytest.mark.clause("CF-C-05")
 @pytest.mark.parametrize("options", ["", "{}"])
 def test_platform_options_that_say_nothing_change_nothing(stage: Stage, options: str) -> None:
-    ended = stage(TELLING, env={"VCAP_PLATFORM_OPTIONS": options, "VCAP_SERVICES": REFERRING, "EXPECTED": REFERRING})
+    ended = stage(TELLING, env={"VCAP_PLATFORM_OPTIONS": options, "VCAP_SERVICES": REFERRING})
     assert ended.code == 0
-    assert "as expected" in ended.lines
+    assert ended.droplet.text("./app/services") == REFERRING
 
 
 @pytest.mark.clause("CF-C-06", "CF-X-14")
@@ -165,7 +166,7 @@ def test_neither_end_takes_a_certificate_of_somebody_else(
 def test_a_database_among_the_services_is_database_url(stage: Stage, uri: str, database: str) -> None:
     ended = stage(TELLING, env={"VCAP_SERVICES": with_uri(uri), "DATABASE_URL": "original text"})
     assert ended.code == 0
-    assert ended.said("database: ") == [database]
+    assert ended.droplet.text("./app/database") == database
 
 
 @pytest.mark.clause("CF-C-10")
@@ -174,8 +175,8 @@ def test_anything_else_is_not(stage: Stage, services: str) -> None:
     unset = stage(TELLING, env={"VCAP_SERVICES": services})
     own = stage(TELLING, env={"VCAP_SERVICES": services, "DATABASE_URL": "original text"})
     assert (unset.code, own.code) == (0, 0)
-    assert unset.said("database: ") == ["none"]
-    assert own.said("database: ") == ["original text"]
+    assert unset.droplet.text("./app/database") == "none"
+    assert own.droplet.text("./app/database") == "original text"
 
 
 @pytest.mark.clause("CF-C-11")
@@ -186,4 +187,4 @@ def test_a_database_that_credhub_knew_is_database_url_too(
         env = {"VCAP_PLATFORM_OPTIONS": hub.options(), "VCAP_SERVICES": REFERRING}
         ended = stage(TELLING, env={**instance, **env})
     assert ended.code == 0
-    assert ended.said("database: ") == ["postgres://thing.com/special"]
+    assert ended.droplet.text("./app/database") == "postgres://thing.com/special"

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.only("drop-in")
 
 TELLING = supplying("telling", compile='echo "branch: $(cat "$(dirname "$0")/../BRANCH")"')
 PARTS = 'echo "part: $(cat "$(dirname "$0")/../part/README")"'
-COMMITS = 'echo "commits: $(git -C "$(dirname "$0")/.." rev-list --count HEAD)"'
+HISTORY = 'test -e "$(dirname "$0")/../.git" && echo "with history" || echo "without history"'
 SECRET = "canary-4711"
 
 
@@ -68,7 +68,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place.mkdir()
         git(place, "init", "--quiet", "--initial-branch", "main")
     commit(part, README="first")
-    scripts = f"{TELLING.scripts['compile']}; {PARTS}; {COMMITS}"
+    scripts = f"{TELLING.scripts['compile']}; {PARTS}; {HISTORY}"
     TELLING.with_scripts(compile=scripts).write(work)
     git(work, "-c", "protocol.file.allow=always", "submodule", "add", "--quiet", str(part), "part")
     git(work, "config", "--file", ".gitmodules", "submodule.part.url", "../part.git")
@@ -127,7 +127,7 @@ def test_certificates_are_looked_at_unless_a_flag_says_not_to(stage: Stage, root
     assert taken.said("flat compile ")
 
 
-@pytest.mark.clause("CF-U-05", "CF-U-06", "CF-U-07")
+@pytest.mark.clause("CF-U-05", "CF-U-06")
 @pytest.mark.parametrize(
     ("fragment", "branch", "part"),
     [("", "main, later", "first"), ("#a_branch", "a_branch", "second"), ("#a_tag", "main", "first")],
@@ -140,8 +140,15 @@ def test_a_repository_is_cloned_with_its_submodules(
     assert ended.code == 0
     assert ended.said("branch: ") == [branch]
     assert ended.said("part: ") == [part]
-    assert ended.said("commits: ") == ["1"]
     assert (ended.keep / "downloads" / xxhash_name(url)).is_dir()
+
+
+@pytest.mark.unlike("it leaves a clone of one commit")
+@pytest.mark.clause("CF-U-07")
+def test_a_repository_is_fetched_without_its_history(stage: Stage, files: Site) -> None:
+    ended = stage(at(f"{files.url}/git/telling.git"))
+    assert ended.code == 0
+    assert "without history" in ended.lines
 
 
 @pytest.mark.clause("CF-U-08")
@@ -176,11 +183,13 @@ def test_credentials_of_a_url_are_never_shown(stage: Stage, files: Site, path: s
     assert SECRET not in ended.stdout + ended.stderr
 
 
+@pytest.mark.unlike("it says that this is no URL")
 @pytest.mark.clause("CF-U-11", "CF-X-13")
-def test_the_short_form_of_ssh_is_no_url(stage: Stage) -> None:
+def test_the_short_form_of_ssh_is_a_repository(stage: Stage) -> None:
+    """There is none: how far it came is told by the words."""
     ended = stage(at("git@127.0.0.1:x/y.git"))
     assert ended.code == 1
-    assert any("Invalid buildpack url" in line for line in ended.complaints)
+    assert any(line.startswith("Failed to clone git repository at git@127.0.0.1:x/y.git") for line in ended.complaints)
     assert ended.result is None
 
 
