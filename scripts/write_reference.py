@@ -173,6 +173,7 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "noted": {"text": "a sentence"},
     "warned": {"text": "a sentence"},
+    "detect.not-executable": {"buildpack": "the buildpack whose `bin/detect` not everybody may run"},
     "build.staged": {
         "build": "the id of this build",
         "reused": "true where `--if-changed` found a droplet made from the same",
@@ -200,6 +201,7 @@ _SAYS = {
     "progressed": "How far a long step is. There may be very many of these.",
     "noted": "Something a person should know, such as what was reused and because of what.",
     "warned": "Something a person should change though the build goes on.",
+    "detect.not-executable": "A detect that not everybody may run; where nobody may, the next buildpack is tried.",
     "build.staged": "The last line of a staging that worked.",
     "build.failed": "The last line of a staging that did not.",
 }
