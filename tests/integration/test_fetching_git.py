@@ -480,6 +480,24 @@ def test_a_submodule_gets_the_helpers_of_its_own_host_only(
         assert not [one for one in private.asked if "Authorization" in one.headers]
 
 
+def test_a_submodule_behind_a_link_writes_nothing_outside(
+    served: SourceServer, repository: Repository, store: BuildpackStore, tmp_path: Path
+) -> None:
+    """A tree that holds one name twice, as a link and as a directory: what is checked out last would be followed."""
+    inner = repository.git("rev-parse", "HEAD")
+    (tmp_path / "outside").mkdir()
+    link = repository.blob(str(tmp_path / "outside").encode())
+    below = repository.git("mktree", "--missing", stdin=f"160000 commit {inner}\tb\n".encode())
+    modules = repository.blob(f'[submodule "x"]\n\tpath = a/b\n\turl = {served.url}/my-bp/.git\n'.encode())
+    entries = [("100644", ".gitmodules", modules), ("120000", "a", link), ("40000", "a", below)]
+    raw = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(sha) for mode, name, sha in entries)
+    tree = repository.git("hash-object", "-t", "tree", "-w", "--stdin", "--literally", stdin=raw)
+    repository.git("update-ref", "refs/heads/twice", repository.git("commit-tree", tree, "-m", "Twice"))
+    with pytest.raises(UnusableBits, match=r"git refuses its content|duplicate"):
+        obtain(store, f"{served.url}/my-bp/.git#twice")
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
 def test_git_lfs_is_said(served: SourceServer, repository: Repository, store: BuildpackStore) -> None:
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'1' * 64}\nsize 1234\n"
     (repository.path / "large.bin").write_text(pointer)

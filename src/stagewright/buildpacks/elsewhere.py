@@ -109,10 +109,6 @@ class Bringing:
         return self.remembered.name("archive", archive, ref.subdir)
 
     def _repository(self, ref: GitRef, address: str) -> Bits:
-        if ref.commit is not None:
-            found = self._commit(ref, address, ref.commit)
-            if found is not None:
-                return found
         last = self.remembered.name("last", address, ref.revision)
         try:
             tip = look_up(ref, self.directory, replace(self.policy, timeout=min(self.policy.timeout, _ANSWERED_IN)))

@@ -217,7 +217,10 @@ class GitFetch:
                 inner = submodule_ref(modules[path], ref, self.ref)
             except BadSubmodule as bad:
                 raise UnusableBits(str(self.ref), f"of its submodule {path!r}, {bad}") from bad
-            self._check_out(inner, Tip(wanted), into / path, depth + 1)
+            place = into / path
+            if not place.is_dir() or place.resolve() != into.resolve() / path:
+                raise UnusableBits(str(self.ref), f"of its submodule {path!r}, the place is no directory of its own")
+            self._check_out(inner, Tip(wanted), place, depth + 1)
 
     def _log(self, repository: Path) -> tuple[Commit, ...]:
         arguments = ["log", f"-{_HISTORY}", "--no-color", "--encoding=UTF-8", "--no-mailmap", LOG_FORMAT, _ASKED]
