@@ -26,6 +26,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: _place_of(item.path.relative_to(Path(__file__).parent).parts[0]))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are called by their place: workers must agree on the names of tests, and a gzip file holds the time."""
+    return argname if isinstance(val, bytes) else None
+
+
 def _place_of(folder: str) -> int:
     return _COSTLY_FIRST.index(folder) if folder in _COSTLY_FIRST else -1
 

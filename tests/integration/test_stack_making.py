@@ -168,12 +168,13 @@ def test_a_full_disk(operator: Settings, tmp_path: Path) -> None:
 
 
 RUN = """
-import sys
+import signal, sys
 from pathlib import Path
 from stagewright import settings
 from stagewright.stacks.definition import load_definition
 from stagewright.stacks.making import create
 from stagewright.stacks.store import StackStore
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background ignores it
 operator = settings.from_environment()
 create(load_definition(Path(sys.argv[1])), StackStore(Path(sys.argv[2])), sources=operator.apt_sources,
        trust=operator.trust, log=lambda line: print(line, flush=True))
