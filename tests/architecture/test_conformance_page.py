@@ -61,7 +61,7 @@ def texts(calls: Iterator[ast.Call]) -> frozenset[str]:
 @cache
 def assertions() -> tuple[Assertion, ...]:
     """Read without importing anything: from decorators, from ``pytestmark``, and from marks of single cases."""
-    files = sorted((ROOT / "tests" / "conformance").rglob("test_*.py"))
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
     return tuple(one for path in files for one in in_file(path))
 
 

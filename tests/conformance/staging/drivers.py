@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,12 +55,3 @@ def write_files(directory: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return directory
-
-
-def shared_stacks() -> Path:
-    """Where `make test` has made the stack: the default place, or where STAGEWRIGHT_STACKS says."""
-    given = os.environ.get("STAGEWRIGHT_STACKS")
-    if given:
-        return Path(given)
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(os.environ.get("STAGEWRIGHT_STATE") or f"{state}/stagewright") / "stacks"

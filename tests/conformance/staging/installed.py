@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.staging.drivers import Staging, shared_stacks, write_files
+from tests.conformance.staging.drivers import Staging, write_files
 from tests.conformance.staging.drop_in import xxhash_name
 from tests.conformance.staging.outcome import Outcome, Places, Tree, tree_of_directory, tree_of_tar
+from tests.e2e.conftest import shared_stacks
 
 CODES = {0: 0, 3: 1, 10: 222, 11: 225, 14: 223, 15: 224}
 """The contract's exit code for the command's own, where one stands for one (docs/reference/conformance.md, "Exit codes")."""
