@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from stagewright.model.buildpack import Buildpack, BuildpackRef, Dialect
 from stagewright.model.containers import Limits
@@ -107,7 +108,7 @@ class BuildRequest:
     as its builder does (§1.2 step 4)."""
     testing: bool = False
     """Whether the app is built to be tested: ``bin/test-compile`` in the place of ``bin/compile``, and no droplet."""
-    services: Mapping[str, object] = field(default_factory=dict)
+    services: Mapping[str, Any] = field(default_factory=dict)
     """Bound services as VCAP_SERVICES has them, with credentials."""
     source_version: str = ""
     """The commit of the source, where it is known: Heroku's SOURCE_VERSION."""

@@ -102,6 +102,8 @@ class BuildStaged:
     seconds: float
     reused: bool = False
     time: TimeSpent | None = None
+    reports: Mapping[str, object] = field(default_factory=dict)
+    """What bin/report of a buildpack said, by its name."""
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from stagewright.model.names import AppName, BuildId, StackName
 from stagewright.model.process import Processes
 from stagewright.model.stack import Stack
 from stagewright.model.tree import Owner
+from stagewright.packages import read_bindings
 from stagewright.ports.events import deaf
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.progress import Progress, silent
 from stagewright.ports.sandbox import Session
 from stagewright.services.platform import Platform
 from stagewright.services.stacks import obtain_stack
-from stagewright.staging.environment import check_variables
+from stagewright.staging.environment import check_variables, service_variables
 from stagewright.staging.running import AppToRun, app_container, app_environment, launch_command
 from stagewright.trees import remove_tree
 
@@ -38,6 +39,8 @@ class LaunchOrder:
     """For the launcher: nothing, a process type, or ``--`` and a command."""
     port: int = 8080
     env: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[Path, ...] = ()
+    """Files with bindings of services."""
     stack: StackName | None = None
     memory: int | None = None
     disk: int | None = None
@@ -128,6 +131,7 @@ def _opened(order: LaunchOrder, platform: Platform, progress: Progress) -> Itera
             app, base_env = _droplet(order, order.what, platform, workspace, progress)
         else:
             app, base_env = _image(order, order.what, platform, workspace, progress)
+        app = replace(app, services=service_variables(read_bindings(order.services)))
         held = platform.stacks.hold(app.stack) if app.stack is not None else nullcontext()
         settings = platform.settings
         spec = app_container(app, f"run-{build}", workspace.scratch, workspace.tmp, settings.trust, settings.network)

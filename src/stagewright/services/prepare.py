@@ -6,42 +6,31 @@ import hashlib
 import hmac
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stagewright import __version__
-from stagewright.buildpacks import parse_reference
+from stagewright.buildpacks.dialects import strictly_cloudfoundry
 from stagewright.droplets import facts_path
-from stagewright.errors import AppProblem, UsageProblem
-from stagewright.model.build import AppManifest, BuildRequest, ImageForm, ImageTarget, Package
-from stagewright.model.buildpack import Buildpack, BuildpackRef, BuiltinRef, DirectoryRef
+from stagewright.errors import UsageProblem
+from stagewright.model.build import AppManifest, BuildRequest, ImageForm, Package
+from stagewright.model.buildpack import Buildpack, BuildpackRef
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
-from stagewright.model.events import Noted, Progressed
+from stagewright.model.events import Noted, Progressed, Warned
 from stagewright.model.names import AppName, BuildId
 from stagewright.model.plan import key_of
-from stagewright.packages import find_manifest, read_manifest, receive
+from stagewright.model.stack import Stack
+from stagewright.packages import read_bindings, receive
+from stagewright.packages.revision import source_revision
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import CacheSlot, Workspace
+from stagewright.services.asked import StageOrder, read_asked
 from stagewright.services.platform import Platform
 from stagewright.services.stacks import obtain_stack
 from stagewright.staging.environment import check_variables
 from stagewright.staging.stopwatch import Stopwatch
-
-
-@dataclass(frozen=True)
-class StageOrder:
-    """What a person asks of ``stage`` and ``plan``. None and empty: not said, so the manifest or a default decides."""
-
-    source: Path
-    flags: AppManifest = field(default_factory=AppManifest)
-    droplet: Path | None = None
-    images: tuple[ImageTarget, ...] = ()
-    timeout: float | None = None
-    no_cache: bool = False
-    if_changed: bool = False
-    remembered: bool = True
-    """Whether the result is kept for a later --if-changed."""
 
 
 def prepare(
@@ -53,32 +42,54 @@ def prepare(
     """
     with watch.timing("source"):
         package = _receive(order, platform, workspace, events)
-    manifest = _manifest(order, workspace)
+    asked = read_asked(order, platform, workspace, events)
+    manifest = asked.manifest
     check_variables(manifest.env)
+    services = read_bindings(order.services)
     with watch.timing("stack"):
         stack = obtain_stack(platform, manifest.stack, events)
-    refs = tuple(_reference(text, order, platform) for text in manifest.buildpacks)
-    candidates = refs or platform.catalogue.detection_order()
+    candidates = (*(asked.named or platform.catalogue.detection_order()), *asked.posts)
     with watch.timing("buildpacks"):
-        buildpacks = _with_keys_of_their_own(tuple(_obtain(ref, platform) for ref in candidates))
+        obtained = tuple(_obtain(ref, order, platform, events) for ref in candidates)
+        everybody = _with_keys_of_their_own(obtained)
+    before_posts = len(everybody) - len(asked.posts)
+    _warn_of_manifests(everybody, stack, events)
     app = manifest.name or AppName.from_path_name(_stem(order.source))
     return BuildRequest(
         id=build,
         app=app,
         package=package,
         stack=stack,
-        named=refs,
-        buildpacks=buildpacks,
+        named=asked.named,
+        buildpacks=everybody[:before_posts],
+        posts=everybody[before_posts:],
         env=manifest.env,
         manifest=manifest,
         limits=_limits(order, manifest),
         droplet=order.droplet or platform.settings.state / "droplets" / f"{app}.tgz",
         images=order.images,
+        services=services,
+        testing=order.testing,
+        source_version=source_revision(order.source) if order.source.is_dir() else "",
     )
 
 
-def _obtain(ref: BuildpackRef, platform: Platform) -> Buildpack:
-    return replace(platform.buildpacks.obtain(ref), in_place=isinstance(ref, BuiltinRef))
+def _obtain(ref: BuildpackRef, order: StageOrder, platform: Platform, events: EventSink) -> Buildpack:
+    def progress(done: int, total: int | None) -> None:
+        events(Progressed(f"Fetching {ref}", done, total))
+
+    buildpack = platform.buildpacks.obtain(ref, progress)
+    return strictly_cloudfoundry(buildpack) if order.strict_cf else buildpack
+
+
+def _warn_of_manifests(buildpacks: tuple[Buildpack, ...], stack: Stack, events: EventSink) -> None:
+    """What the manifest.yml of a packaged buildpack says of dates and of this stack (§2.1)."""
+    for buildpack in buildpacks:
+        if (buildpack.root / "manifest.yml").is_file():
+            from stagewright.buildpacks.packaging import manifest_warnings  # only those who have one wait for it
+
+            for text in manifest_warnings(buildpack.root, str(stack.name), datetime.now(UTC).date()):
+                events(Warned(f"{buildpack}: {text}"))
 
 
 def _with_keys_of_their_own(buildpacks: tuple[Buildpack, ...]) -> tuple[Buildpack, ...]:
@@ -107,7 +118,7 @@ def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
 
 def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
     """The key of all that goes into a droplet. Values of variables enter by HMAC: nobody can try passwords against a record."""
-    env = json.dumps(sorted(request.env.items())).encode()
+    env = json.dumps([sorted(request.env.items()), request.services], sort_keys=True).encode()
     start = json.dumps([request.manifest.command, [[p.type, p.command] for p in request.manifest.processes.types]])
     return key_of(
         "result",
@@ -116,7 +127,10 @@ def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
         request.package.digest,
         request.stack.digest,
         "named" if request.named else "detected",
-        *(buildpack.digest for buildpack in request.buildpacks),
+        *(f"{buildpack.dialect} {buildpack.digest}" for buildpack in request.buildpacks),
+        "post",
+        *(f"{buildpack.dialect} {buildpack.digest}" for buildpack in request.posts),
+        request.source_version,
         hmac.new(installation_key, env, hashlib.sha256).hexdigest(),
         start,
         str(request.limits.memory),
@@ -145,43 +159,6 @@ def _targets_inside(order: StageOrder) -> frozenset[str]:
         targets += [order.droplet, facts_path(order.droplet)]
     inside = (target.resolve() for target in targets)
     return frozenset(path.relative_to(source).as_posix() for path in inside if path.is_relative_to(source))
-
-
-def _manifest(order: StageOrder, workspace: Workspace) -> AppManifest:
-    """manifest.yml lies beside the app, and is not a part of it; an archive carries it inside."""
-    path = find_manifest(order.source if order.source.is_dir() else workspace.app)
-    said = read_manifest(path, order.flags.name) if path is not None else AppManifest()
-    return said.overridden_by(order.flags)
-
-
-@dataclass(eq=False)
-class BuildpackOutsideSource(AppProblem):
-    """A manifest.yml names a directory that is not a part of its app."""
-
-    reference: str
-
-    def brief(self) -> str:
-        return f"manifest.yml names the buildpack {self.reference!r}, which is neither built in nor a directory of the app."
-
-    def hint(self) -> str:
-        return "If you trust it, name it yourself: --buildpack DIRECTORY."
-
-
-def _reference(text: str, order: StageOrder, platform: Platform) -> BuildpackRef:
-    """A flag may name any directory of this machine, relative to the shell's; a manifest only one inside its source.
-
-    A manifest may be a stranger's: it must not be able to have a private directory copied into a droplet.
-    """
-    builtins = platform.catalogue.names
-    if text in builtins:
-        return BuiltinRef(text)
-    if text in order.flags.buildpacks:
-        return parse_reference(text, builtins, Path.cwd())
-    if order.source.is_dir() and not text.startswith("~"):
-        ref = parse_reference(text, builtins, order.source)
-        if isinstance(ref, DirectoryRef) and ref.path.is_relative_to(order.source.resolve()):
-            return ref
-    raise BuildpackOutsideSource(text)
 
 
 @dataclass(eq=False)

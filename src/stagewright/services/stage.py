@@ -17,10 +17,12 @@ from stagewright.model.events import BuildFailed, BuildStaged, BuildStarted, Not
 from stagewright.model.layout import Layout
 from stagewright.model.names import BuildId
 from stagewright.model.plan import Plan
+from stagewright.packages import credential_values
 from stagewright.ports.events import EventSink, deaf
 from stagewright.ports.keeping import CacheSlot, Workspace
+from stagewright.services.asked import StageOrder
 from stagewright.services.platform import Platform
-from stagewright.services.prepare import StageOrder, cache_slot, check_targets, note_unenforced, prepare, result_key
+from stagewright.services.prepare import cache_slot, check_targets, note_unenforced, prepare, result_key
 from stagewright.staging.building import Building, ShellOnFailure, Tools
 from stagewright.staging.environment import build_variables
 from stagewright.staging.facts import EarlierResult, Facts
@@ -76,7 +78,9 @@ def _stage(
         with watch.timing("removal"):
             held.close()
     spent = TimeSpent(watch.total, watch.scripts, watch.parts)
-    staged = BuildStaged(build, droplet, facts.images, spent.total, reused=facts.earlier is not None, time=spent)
+    staged = BuildStaged(
+        build, droplet, facts.images, spent.total, reused=facts.earlier is not None, time=spent, reports=facts.reports
+    )
     events(staged)
     return staged
 
@@ -146,7 +150,7 @@ def _tools(request: BuildRequest, platform: Platform, events: EventSink, watch: 
         sandbox=platform.sandbox,
         records=platform.records,
         variables=variables,
-        secrets=secret_values(variables.secrets_of_the_app),
+        secrets=secret_values(variables.secrets_of_the_app) | credential_values(request.services),
         bounds=platform.settings.bounds,
         trust=trust,
         network=platform.settings.network,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from stagewright.model.application import AppIdentity, staging_application
 from stagewright.model.build import BuildRequest
 from stagewright.model.layout import FIXED_TIME, SLUG, Layout
 from stagewright.model.services import database_url
@@ -55,7 +56,9 @@ def build_variables(request: BuildRequest, layout: Layout, trust: Mapping[str, s
             "VCAP_SERVICES": "{}",
             "CF_STACK": str(request.stack.name),
             "MEMORY_LIMIT": f"{request.limits.memory >> 20}m",
-            "VCAP_APPLICATION": _vcap_application(request),
+            "VCAP_APPLICATION": json.dumps(
+                staging_application(AppIdentity(request.app), request.limits), sort_keys=True
+            ),
             RUN_DPKG_STATUS: PurePosixPath("/trust/run-dpkg-status"),
         },
         heroku=_heroku(request),
@@ -81,18 +84,3 @@ def _heroku(request: BuildRequest) -> dict[str, Value]:
         "CURL_TIMEOUT": "180",
     }
     return {**variables, "SOURCE_VERSION": request.source_version} if request.source_version else variables
-
-
-def _vcap_application(request: BuildRequest) -> str:
-    """Of a staging's VCAP_APPLICATION, what one machine knows. It holds no guid of the build: scripts copy it into droplets."""
-    return json.dumps(
-        {
-            "application_name": str(request.app),
-            "name": str(request.app),
-            "limits": {"mem": request.limits.memory >> 20, "disk": request.limits.disk >> 20, "fds": 16384},
-            "application_uris": [],
-            "uris": [],
-            "users": None,
-        },
-        sort_keys=True,
-    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from stagewright.model.application import AppIdentity, running_application
 from stagewright.model.containers import Command, ContainerSpec, Limits, Mount, Network
 from stagewright.model.layout import LAUNCHER, Layout
 from stagewright.model.names import AppName, StackName
@@ -34,6 +35,8 @@ class AppToRun:
     env: Mapping[str, str]
     port: int
     limits: Limits
+    services: Mapping[str, str] = field(default_factory=dict)
+    """VCAP_SERVICES and DATABASE_URL, where services are bound."""
 
 
 def app_container(app: AppToRun, name: str, scratch: Path, tmp: Path, trust: Trust, network: Network) -> ContainerSpec:
@@ -69,16 +72,9 @@ def _without_registries(trust: Trust) -> Trust:
 
 def app_environment(app: AppToRun, trust: Trust) -> dict[str, str]:
     """The environment of a running app (contracts/cloudfoundry-staging.md §1.9, "LRP env"); the launcher adds to it."""
-    application = {
-        "application_name": str(app.name),
-        "name": str(app.name),
-        "host": "0.0.0.0",  # noqa: S104 - where the app listens, inside its sandbox
-        "port": app.port,
-        "instance_index": 0,
-        "application_uris": [f"localhost:{app.port}"],
-        "uris": [f"localhost:{app.port}"],
-        "limits": {"mem": app.limits.memory >> 20, "disk": app.limits.disk >> 20, "fds": 16384},
-    }
+    identity = AppIdentity(app.name)
+    application = running_application(identity, app.limits, port=app.port)
+    instance = identity.instance_id("web", 0)
     port = str(app.port)
     return {
         "PATH": PATH,
@@ -92,8 +88,11 @@ def app_environment(app: AppToRun, trust: Trust) -> dict[str, str]:
         "VCAP_APP_HOST": "0.0.0.0",  # noqa: S104 - as above
         "VCAP_APPLICATION": json.dumps(application, sort_keys=True),
         "VCAP_SERVICES": "{}",
+        **app.services,
         "MEMORY_LIMIT": f"{app.limits.memory >> 20}m",
         "CF_INSTANCE_INDEX": "0",
+        "CF_INSTANCE_GUID": instance,
+        "INSTANCE_GUID": instance,
         "INSTANCE_INDEX": "0",
     }
 

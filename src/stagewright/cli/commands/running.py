@@ -30,6 +30,10 @@ Stack = Annotated[
 ]
 Env = Annotated[list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable for the app.")]
 EnvFile = Annotated[list[Path] | None, typer.Option("--env-file", metavar="F", help="A file of lines K=V.")]
+Services = Annotated[
+    list[Path] | None,
+    typer.Option("--service", metavar="FILE", help="A service to bind: VCAP_SERVICES or one binding, as JSON or YAML."),
+]
 SandboxOption = Annotated[
     str, typer.Option("--sandbox", metavar="auto|rootful|rootless|none", help="How the app is shut in.")
 ]
@@ -42,6 +46,7 @@ def run(
     port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="The port it listens on.")] = 8080,
     env: Env = None,
     env_file: EnvFile = None,
+    service: Services = None,
     stack: Stack = None,
     memory: Annotated[str | None, typer.Option("--memory", "-m", metavar="1G", help="Memory of the app.")] = None,
     sandbox: SandboxOption = "auto",
@@ -62,6 +67,7 @@ def run(
             arguments=("--", *command) if command else (process,),
             port=port,
             env=environment(env or (), env_file or ()),
+            services=tuple(service or ()),
             stack=parsed("--stack", stack, StackName),
             memory=parsed("--memory", memory, parse_size),
         )
@@ -84,7 +90,9 @@ def run(
     raise typer.Exit(run_to_end(work))
 
 
-def shell(what: What, env: Env = None, stack: Stack = None, sandbox: SandboxOption = "auto") -> None:
+def shell(
+    what: What, env: Env = None, service: Services = None, stack: Stack = None, sandbox: SandboxOption = "auto"
+) -> None:
     """Open a shell in an app.
 
     With its files, its variables, its profile scripts, on its stack.
@@ -96,7 +104,12 @@ def shell(what: What, env: Env = None, stack: Stack = None, sandbox: SandboxOpti
         from stagewright.settings import from_environment
         from stagewright.wiring.command_line import open_platform
 
-        order = LaunchOrder(what=_what(what), env=environment(env or (), ()), stack=parsed("--stack", stack, StackName))
+        order = LaunchOrder(
+            what=_what(what),
+            env=environment(env or (), ()),
+            services=tuple(service or ()),
+            stack=parsed("--stack", stack, StackName),
+        )
         with cancelled_by_signals():
             return verb(order, open_platform(from_environment(), sandbox))
 

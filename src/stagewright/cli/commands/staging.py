@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +24,8 @@ from stagewright.ports.events import EventSink, deaf
 from stagewright.ports.sandbox import Session
 
 if TYPE_CHECKING:
+    from stagewright.services.asked import StageOrder
     from stagewright.services.platform import Platform
-    from stagewright.services.prepare import StageOrder
 
 Source = Annotated[Path, typer.Argument(metavar="PATH", help="The app: a directory, a zip, a tar, a jar or a war.")]
 Buildpacks = Annotated[
@@ -34,6 +35,22 @@ Buildpacks = Annotated[
         "-b",
         metavar="REF",
         help="A built-in name, a directory, an archive or a URL; several run in order.",
+    ),
+]
+PostBuildpacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--post-buildpack", metavar="REF", help="A buildpack to run after the last one; several run in order."
+    ),
+]
+Services = Annotated[
+    list[Path] | None,
+    typer.Option("--service", metavar="FILE", help="A service to bind: VCAP_SERVICES or one binding, as JSON or YAML."),
+]
+StrictCf = Annotated[
+    bool,
+    typer.Option(
+        "--strict-cf", help="As on Cloud Foundry: a lone bin/compile gets two arguments, Heroku's files say nothing."
     ),
 ]
 StackOption = Annotated[
@@ -81,15 +98,18 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object an event, th
 def stage(
     path: Source,
     buildpack: Buildpacks = None,
+    post_buildpack: PostBuildpacks = None,
     stack: StackOption = None,
     env: Env = None,
     env_file: EnvFile = None,
+    service: Services = None,
     command: CommandOption = None,
     droplet: DropletOption = None,
     image: Images = None,
     name: Name = None,
     no_cache: NoCache = False,
     if_changed: IfChanged = False,
+    strict_cf: StrictCf = False,
     timeout: Timeout = None,
     memory: Memory = None,
     disk: Disk = None,
@@ -115,6 +135,7 @@ def stage(
 
         flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
         order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
+        order = replace(order, posts=tuple(post_buildpack or ()), services=tuple(service or ()), strict_cf=strict_cf)
         with cancelled_by_signals(), _log(as_json) as log:
             platform = _platform(sandbox, log)
             events = told.watching(log.event)
@@ -129,15 +150,18 @@ def stage(
 def plan(
     path: Source,
     buildpack: Buildpacks = None,
+    post_buildpack: PostBuildpacks = None,
     stack: StackOption = None,
     env: Env = None,
     env_file: EnvFile = None,
+    service: Services = None,
     command: CommandOption = None,
     droplet: DropletOption = None,
     image: Images = None,
     name: Name = None,
     no_cache: NoCache = False,
     if_changed: IfChanged = False,
+    strict_cf: StrictCf = False,
     timeout: Timeout = None,
     memory: Memory = None,
     disk: Disk = None,
@@ -155,6 +179,7 @@ def plan(
 
         flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
         order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
+        order = replace(order, posts=tuple(post_buildpack or ()), services=tuple(service or ()), strict_cf=strict_cf)
         with cancelled_by_signals(), _log(as_json) as log:
             request, made, facts = verbs.plan(order, _platform(sandbox, log), deaf)
             if as_json:
@@ -179,7 +204,7 @@ def _order(
     if_changed: bool,
 ) -> StageOrder:
     """What is asked of ``stage`` and ``plan`` alike. Raises BadOption, BadImagePlace."""
-    from stagewright.services.prepare import StageOrder
+    from stagewright.services.asked import StageOrder
 
     return StageOrder(
         source=path,

@@ -125,6 +125,7 @@ def _staged(event: BuildStaged) -> dict[str, object]:
         "time": spent,
         "path": str(event.droplet.path),
         **facts_document(event.droplet),
+        "reports": dict(event.reports),
         "images": [image_document(image) for image in event.images],
     }
 
