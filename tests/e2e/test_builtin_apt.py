@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Installation, Running, Stage
+from tests.e2e.conftest import Ended, Installation, Running, Stage
 from tests.e2e.shell_buildpacks import write_buildpack
+
+NAME = "apt-e2e"
 
 DRAWING = """\
 import http.server, os, subprocess
@@ -67,6 +69,16 @@ def write_app(root: Path, **files: str) -> Path:
 
 
 @pytest.fixture
+def stage(stagewright: Installation) -> Stage:
+    """All apps here bear one name and so share one cache: package lists are fetched once, and graphviz."""
+
+    def run(app: Path, *arguments: str | Path) -> tuple[Path, Ended]:
+        return stagewright.stage(app, "--name", NAME, *arguments)
+
+    return run
+
+
+@pytest.fixture
 def drawing(tmp_path: Path) -> Path:
     return write_app(
         tmp_path / "app", Aptfile="graphviz  # draws\n", Procfile="web: python3 draw.py\n", draw__py=DRAWING
@@ -89,8 +101,8 @@ def test_a_program_and_its_libraries_reach_the_running_app(drawing: Path, stage:
 
 @pytest.mark.slow
 def test_the_second_staging_reuses_and_both_are_the_same(drawing: Path, stage: Stage) -> None:
-    stage(drawing, "--name", "drawing")
-    again = stage(drawing, "--name", "drawing", "--check-reproducible")[1].script_lines()
+    stage(drawing)
+    again = stage(drawing, "--check-reproducible")[1].script_lines()
     assert "Reusing the unpacked packages from the cache" in again
 
 
@@ -142,7 +154,7 @@ def test_mistakes_are_named_with_what_was_perhaps_meant(
     tmp_path: Path, stagewright: Installation, aptfile: str, words: tuple[str, ...]
 ) -> None:
     app = write_app(tmp_path / "app", Aptfile=aptfile, Procfile="web: true\n")
-    ended = stagewright("stage", app, "--droplet", tmp_path / "never.tgz")
+    ended = stagewright("stage", app, "--name", NAME, "--droplet", tmp_path / "never.tgz")
     assert ended.code == 13, ended.out + ended.err
     for word in words:
         assert word in ended.out + ended.err
@@ -192,6 +204,6 @@ def test_a_deb_that_is_not_what_the_aptfile_says(
 ) -> None:
     url, digest = served_deb
     app = write_app(tmp_path / "app", Aptfile=f"{url} sha256={'0' * 64}\n")
-    ended = stagewright("stage", app, "--droplet", tmp_path / "never.tgz")
+    ended = stagewright("stage", app, "--name", NAME, "--droplet", tmp_path / "never.tgz")
     assert ended.code == 13
     assert f"has SHA-256 {digest}, expected {'0' * 64}" in ended.out + ended.err

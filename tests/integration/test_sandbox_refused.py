@@ -170,11 +170,12 @@ def test_a_command_in_a_container_that_is_gone(sandbox: Sandbox, work: Workplace
 def test_many_at_once(sandbox: Sandbox, work: Workplace, tmp_path: Path) -> None:
     """Six containers from six threads of one process, each with output, an exit code and something left running."""
     failures: list[BaseException] = []
+    name = f"crowd{os.getpid()}"
 
     def build(number: int) -> None:
         try:
             place = workplace(tmp_path / f"work{number}", work.root, work.owner)
-            with sandbox.open(place.spec("crowd")) as session:
+            with sandbox.open(place.spec(name)) as session:
                 for round_ in range(3):
                     ran = bash(session, f"echo {number}-{round_}; (setsid sleep 60 &); exit {number}")
                     assert (ran.exit.code, ran.out) == (number, f"{number}-{round_}\n")
@@ -188,5 +189,5 @@ def test_many_at_once(sandbox: Sandbox, work: Workplace, tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert failures == []
-    assert groups_with("stagewright-crowd-") == []
+    assert groups_with(f"stagewright-{name}-") == []
     assert sandbox.sweep() == 0
