@@ -27,6 +27,8 @@ class Staging:
     detect: bool = False
     """Detection chooses one of the buildpacks; else all of them were asked for, in this order."""
     env: Mapping[str, str] = field(default_factory=dict)
+    services: str | None = None
+    """VCAP_SERVICES."""
     after: Outcome | None = None
     """An earlier staging of the same app, whose cache this one is given."""
     flags: Mapping[str, str] = field(default_factory=dict)

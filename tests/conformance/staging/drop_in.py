@@ -89,6 +89,7 @@ class DropIn:
             "USER": "vcap",
             "TMPDIR": str(place / "tmp"),
             "CF_STACK": "cflinuxfs4",
+            **({} if staging.services is None else {"VCAP_SERVICES": staging.services}),
             **staging.env,
         }
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +46,16 @@ class StagewrightStage:
 
     def _arguments(self, staging: Staging, place: Path) -> list[str]:
         assert not staging.detect, "stage detects among its built-in buildpacks, not among those of a test"
-        named = ["--name", "conformance", "--sandbox", self.sandbox, *strict(self.program)]
+        named = ["--name", "conformance", "--sandbox", self.sandbox, "--strict-cf"]
         for key, buildpack in {one.key: one for one in staging.buildpacks}.items():
             buildpack.write(place / _directory(key))
         for one in staging.buildpacks:
             named += ["--buildpack", str(place / _directory(one.key))]
         for name, value in staging.env.items():
             named += ["--env", f"{name}={value}"]
+        if staging.services is not None:
+            write_files(place, {"services.json": staging.services})
+            named += ["--service", str(place / "services.json")]
         return named
 
     def _outcome(
@@ -79,14 +81,6 @@ class StagewrightStage:
             buildpacks=tuple(map(_learnt, used)),
             detected=staged.get("detected_buildpack"),
         )
-
-
-@cache
-def strict(program: Path) -> tuple[str, ...]:
-    told = subprocess.run(
-        [program, "stage", "--help"], capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"}
-    )
-    return ("--strict-cf",) if "--strict-cf" in told.stdout else ()
 
 
 def _state(home: Path) -> dict[str, str]:

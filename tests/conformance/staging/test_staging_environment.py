@@ -39,6 +39,19 @@ def test_what_the_platform_says_and_what_it_does_not(stage: Stage) -> None:
     assert env.get("DATABASE_URL") == "mine"
     assert {"/usr/bin", "/bin", "/usr/local/bin"} <= set(env.get("PATH", "").split(":"))
     application = json.loads(env.get("VCAP_APPLICATION", "{}"))
+    assert set(application) == {
+        *(
+            "cf_api",
+            "limits",
+            "application_name",
+            "application_uris",
+            "name",
+            "space_name",
+            "space_id",
+            "organization_id",
+        ),
+        *("organization_name", "uris", "users", "application_id", "version", "application_version"),
+    }
     assert application.get("limits") == {"mem": 1024, "disk": 4096, "fds": 16384}
     assert application["application_name"] == application["name"] == "conformance"
     assert application["uris"] == application["application_uris"] == []

@@ -8,24 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.staging.buildpacks import compiling
+from tests.conformance.staging.buildpacks import finalizing
 from tests.conformance.staging.conftest import Stage
 from tests.conformance.staging.servers import Authority, credhub
-
-pytestmark = pytest.mark.only("drop-in")
 
 REFERRING = '{"my-server":[{"credentials":{"credhub-ref":"(//my-server/creds)"}}]}'
 PLAIN = '{"my-server":[{"credentials":{"user":"me"}}]}'
 INTERPOLATED = '{"my-server":[{"credentials":{"password":"canary-4711"}}]}'
-TELLING = compiling(
+TELLING = finalizing(
     "telling",
-    compile='printf %s "$VCAP_SERVICES" > "$1/services"; printf %s "${DATABASE_URL-none}" > "$1/database"',
+    finalize='printf %s "$VCAP_SERVICES" > "$1/services"; printf %s "${DATABASE_URL-none}" > "$1/database"',
 )
 """It keeps what it sees in the droplet: in the log it might be masked."""
 
 
 def with_uri(uri: str) -> str:
-    return json.dumps({"a": [{"credentials": {}}], "my-server": [{"credentials": {"uri": uri}}]})
+    others = [{"name": "other", "credentials": {}}]
+    return json.dumps({"a": others, "my-server": [{"name": "mine", "credentials": {"uri": uri}}]})
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +43,7 @@ def instance(authority: Authority) -> dict[str, str]:
     }
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-01", "CF-C-13")
 def test_references_are_replaced_by_what_credhub_answers(
     stage: Stage, authority: Authority, instance: dict[str, str]
@@ -57,6 +57,7 @@ def test_references_are_replaced_by_what_credhub_answers(
     assert "canary" not in ended.stdout + ended.stderr
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-02", "CF-C-13")
 def test_a_credhub_that_fails_three_times_ends_the_staging(
     stage: Stage, authority: Authority, instance: dict[str, str]
@@ -71,6 +72,7 @@ def test_a_credhub_that_fails_three_times_ends_the_staging(
     assert not ended.droplet.names
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-03")
 def test_credhub_is_asked_again_after_the_delay_as_often_as_the_flags_say(
     stage: Stage, authority: Authority, instance: dict[str, str]
@@ -91,6 +93,7 @@ def test_credhub_is_asked_again_after_the_delay_as_often_as_the_flags_say(
     assert len(hub.asked) == 1
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-04")
 @pytest.mark.parametrize(
     "env",
@@ -108,6 +111,7 @@ def test_credhub_is_left_alone(
     assert hub.asked == []
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-05")
 @pytest.mark.parametrize("options", ["", "{}"])
 def test_platform_options_that_say_nothing_change_nothing(stage: Stage, options: str) -> None:
@@ -116,6 +120,7 @@ def test_platform_options_that_say_nothing_change_nothing(stage: Stage, options:
     assert ended.droplet.text("./app/services") == REFERRING
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-06", "CF-X-14")
 def test_platform_options_that_are_no_json(stage: Stage) -> None:
     ended = stage(TELLING, env={"VCAP_PLATFORM_OPTIONS": '{"credhub-uri":"missing quote and brace'})
@@ -124,6 +129,7 @@ def test_platform_options_that_are_no_json(stage: Stage) -> None:
     assert ended.result is None
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-07", "CF-X-15")
 @pytest.mark.parametrize("missing", ["CF_INSTANCE_CERT", "CF_INSTANCE_KEY", "CF_SYSTEM_CERT_PATH"])
 def test_without_certificates_credhub_cannot_be_asked(
@@ -137,6 +143,7 @@ def test_without_certificates_credhub_cannot_be_asked(
     assert hub.asked == []
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-08", "CF-X-15")
 @pytest.mark.parametrize("stranger", ["client", "server"])
 def test_neither_end_takes_a_certificate_of_somebody_else(
@@ -164,11 +171,13 @@ def test_neither_end_takes_a_certificate_of_somebody_else(
     ],
 )
 def test_a_database_among_the_services_is_database_url(stage: Stage, uri: str, database: str) -> None:
-    ended = stage(TELLING, env={"VCAP_SERVICES": with_uri(uri), "DATABASE_URL": "original text"})
+    ended = stage(TELLING, services=with_uri(uri), env={"DATABASE_URL": "original text"})
     assert ended.code == 0
     assert ended.droplet.text("./app/database") == database
+    assert ended.droplet.json("./app/services")["my-server"][0]["credentials"] == {"uri": uri}
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-10")
 @pytest.mark.parametrize("services", [with_uri("datastore://thing.com/special"), PLAIN, "{}", "", "no JSON", "[]"])
 def test_anything_else_is_not(stage: Stage, services: str) -> None:
@@ -179,6 +188,7 @@ def test_anything_else_is_not(stage: Stage, services: str) -> None:
     assert own.droplet.text("./app/database") == "original text"
 
 
+@pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-C-11")
 def test_a_database_that_credhub_knew_is_database_url_too(
     stage: Stage, authority: Authority, instance: dict[str, str]
