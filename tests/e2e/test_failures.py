@@ -109,7 +109,9 @@ def test_a_supply_that_is_missing_is_found_before_any_script_runs(
 ) -> None:
     first = serving(tmp_path / "first", supply="echo FIRST RAN")
     second = write_buildpack(tmp_path / "second", detect="true", compile="true", release="true")
-    ended = fresh("stage", write_app(tmp_path / "app"), "-b", first, "-b", second, "-b", first, "-d", droplet)
+    ended = fresh(
+        "stage", write_app(tmp_path / "app"), "-b", first, "-b", second, "-b", first, "-d", droplet, "--strict-cf"
+    )
     told(ended, 11, "second", "bin/supply")
     assert "FIRST RAN" not in ended.out
 

@@ -93,9 +93,9 @@ echo "export PATH=\\$DEPS_DIR/$4/bin:\\$PATH" > "$3/$4/profile.d/path.sh"
         assert app.get("/at-run").text == "from the tool\n"
 
 
-def test_a_lone_compile_gets_exactly_two_arguments(tmp_path: Path, stage: Stage) -> None:
+def test_a_lone_compile_gets_exactly_two_arguments_where_cloud_foundry_is_strict(tmp_path: Path, stage: Stage) -> None:
     buildpack = write_buildpack(tmp_path / "bp", detect="true", compile='echo "$# $1 $2" > "$1/args"', release=RELEASE)
-    droplet, _ = stage(write_app(tmp_path / "app"), "-b", buildpack)
+    droplet, _ = stage(write_app(tmp_path / "app"), "-b", buildpack, "--strict-cf")
     with tarfile.open(droplet) as archive:
         file = archive.extractfile("./app/args")
         assert file is not None

@@ -18,7 +18,7 @@ from stagewright.buildpacks.roots import MalformedBuildpack, resolve_root
 from stagewright.errors import Fault, PlatformProblem, Problem
 from stagewright.model.buildpack import ArchiveUrlRef, Buildpack, GitRef
 from stagewright.model.digest import Digest
-from stagewright.trees import disk_use, remove_tree
+from stagewright.trees import remove_tree
 
 
 @dataclass(eq=False)
@@ -74,10 +74,10 @@ class CellBuildpacks:
         into = self._directory(key)
         remove_tree(into)
         try:
-            fetch_into(ref, into, self.policy)
+            fetched = fetch_into(ref, into, self.policy)
         except Problem as problem:
             raise NotFetched(str(ref).partition("#")[0], isinstance(ref, GitRef), problem) from problem
-        return disk_use(into) if isinstance(ref, ArchiveUrlRef) else None
+        return fetched.size
 
     def obtain(self, key: str) -> Buildpack:
         """The buildpack of a key, where it lies. Raises MalformedKey.

@@ -12,6 +12,7 @@ from stagewright.lifecycle.flags import Given
 from stagewright.packages.binding_secrets import credential_values
 from stagewright.packages.buildpack_list import split_references
 from stagewright.services.cell import CellOrder
+from stagewright.settings.outward import outward_variables
 from stagewright.staging.output import secret_values
 
 _NOT_THE_APPS = frozenset({"PWD", "OLDPWD", "PATH", "VCAP_SERVICES", "VCAP_APPLICATION", "VCAP_PLATFORM_OPTIONS"})
@@ -40,7 +41,7 @@ def order_of(given: Given, environ: Mapping[str, str], cwd: Path) -> tuple[CellO
         cwd=cwd,
     )
     verify = not given.boolean("skipCertVerify")
-    return order, FetchPolicy(tries=1, verify_certificates=verify, environment=environ)
+    return order, FetchPolicy(tries=1, verify_certificates=verify, environment=outward_variables(environ))
 
 
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
