@@ -9,11 +9,11 @@ import pytest
 from tests.values import buildpack, request
 
 from stagewright.model.build import ImageForm, ImageTarget
-from stagewright.model.buildpack import Dialect, Script
+from stagewright.model.buildpack import Buildpack, Dialect, Script
 from stagewright.model.plan import Plan, Role, RunScript, Verb
 from stagewright.staging.facts import Detection, Facts
 from stagewright.staging.planner import plan
-from stagewright.staging.problems import DialectNotSupported, ScriptMissing
+from stagewright.staging.problems import DialectNotSupported, NoTests, ScriptMissing
 
 SUPPLIES = buildpack("tools", Script.SUPPLY)
 WHOLE = buildpack("python")
@@ -118,3 +118,53 @@ def test_the_digest_of_a_plan_is_the_same_for_every_build_of_the_same() -> None:
     one = request(WHOLE)
     other = replace(one, id=type(one.id).new())
     assert plan(one, Facts()).digest == plan(other, Facts()).digest
+
+
+def heroku(name: str, *scripts: Script) -> Buildpack:
+    return buildpack(name, Script.DETECT, Script.COMPILE, Script.RELEASE, *scripts, dialect=Dialect.HEROKU)
+
+
+ROPE = heroku("rope", Script.TEST_COMPILE, Script.TEST)
+KNOT = heroku("knot", Script.TEST)
+PLAIN = heroku("plain")
+
+
+def to_test(
+    *buildpacks: Buildpack, setup: str | None = None, command: str | None = None, facts: Facts | None = None
+) -> list[str]:
+    asked = replace(request(*buildpacks), testing=True, test_setup=setup, test_command=command)
+    return [noun for _, noun in steps(plan(asked, facts or Facts()))]
+
+
+def test_tests_run_in_the_place_of_release_and_droplet() -> None:
+    assert to_test(ROPE) == ["detect rope", "test-compile rope", "test rope"]
+
+
+def test_a_buildpack_without_test_compile_compiles_and_all_that_have_tests_run_them_in_order() -> None:
+    scripts = [noun for noun in to_test(ROPE, PLAIN, KNOT) if not noun.startswith("detect")]
+    assert scripts == ["test-compile rope", "compile plain", "compile knot", "test rope", "test knot"]
+
+
+def test_the_tests_of_app_json_replace_those_of_buildpacks_and_its_setup_comes_before_either() -> None:
+    assert to_test(ROPE, command="make test")[-2:] == ["test-compile rope", "test of app.json"]
+    assert to_test(ROPE, setup="make data")[-2:] == ["test-setup of app.json", "test rope"]
+    assert to_test(WHOLE, setup="make data", command="make test") == [
+        "supply python",
+        "finalize python",
+        "test-setup of app.json",
+        "test of app.json",
+    ]
+
+
+def test_an_app_that_nobody_tests_is_refused_before_any_script_runs() -> None:
+    with pytest.raises(NoTests):
+        to_test(PLAIN)
+    with pytest.raises(NoTests):
+        to_test(buildpack("cf", Script.SUPPLY, Script.FINALIZE, Script.TEST))
+    with pytest.raises(NoTests):
+        to_test(PLAIN, setup="make data")
+
+
+def test_setup_and_tests_of_one_command_are_two_actions() -> None:
+    made = plan(replace(request(WHOLE), testing=True, test_setup="make", test_command="make"), Facts())
+    assert len({action.key for action in made.actions}) == len(made.actions)

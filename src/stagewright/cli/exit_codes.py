@@ -16,6 +16,7 @@ from stagewright.errors import (
 )
 from stagewright.model.buildpack import Script
 from stagewright.staging.problems import (
+    AppTestsFailed,
     NoBuildpackMatched,
     NoStartCommand,
     NotCompatible,
@@ -55,7 +56,7 @@ RELEASE = ExitCode(15, "release failed", "bin/release ended with an error, is mi
 NO_START = ExitCode(16, "start command missing", "Nobody said how the app is started.")
 NOT_REPRODUCIBLE = ExitCode(17, "not reproducible", "--check-reproducible got two different droplets.")
 TESTS = ExitCode(
-    18, "tests failed", "'stagewright test': bin/test, or the tests that app.json names, ended with an error."
+    18, "tests failed", "'stagewright test': bin/test, or 'test' or 'test-setup' of app.json, ended with an error."
 )
 TIME = ExitCode(20, "time-out", "The staging took longer than --timeout.")
 MEMORY = ExitCode(21, "memory", "The build used more than --memory and was killed.")
@@ -97,6 +98,7 @@ _CLASSES: tuple[tuple[type[Problem], ExitCode], ...] = (
     (NoBuildpackMatched, NO_MATCH),
     (NotCompatible, NO_MATCH),
     (NoStartCommand, NO_START),
+    (AppTestsFailed, TESTS),
     (NotReproducible, NOT_REPRODUCIBLE),
     (TimedOut, TIME),
     (OutOfMemory, MEMORY),

@@ -108,6 +108,10 @@ class BuildRequest:
     as its builder does (§1.2 step 4)."""
     testing: bool = False
     """Whether the app is built to be tested: ``bin/test-compile`` in the place of ``bin/compile``, and no droplet."""
+    test_setup: str | None = None
+    """What app.json wants to be run before the tests."""
+    test_command: str | None = None
+    """app.json's own way to test the app, in the place of the buildpacks' ``bin/test``."""
     services: Mapping[str, Any] = field(default_factory=dict)
     """Bound services as VCAP_SERVICES has them, with credentials."""
     source_version: str = ""

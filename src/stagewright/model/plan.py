@@ -74,6 +74,19 @@ class RunScript:
 
 
 @dataclass(frozen=True)
+class RunTests:
+    """Run a command of app.json, as the app itself would be run."""
+
+    command: str
+    setup: bool = False
+    """Whether it only prepares the tests."""
+
+    @property
+    def verb_noun(self) -> str:
+        return "test-setup of app.json" if self.setup else "test of app.json"
+
+
+@dataclass(frozen=True)
 class ReadProcesses:
     """Merge what launch.yml, release and Procfile say of processes."""
 
@@ -113,7 +126,7 @@ class WriteImage:
         return f"image {self.target.form}"
 
 
-Step = RunScript | ReadProcesses | PackDroplet | PackCache | WriteImage
+Step = RunScript | RunTests | ReadProcesses | PackDroplet | PackCache | WriteImage
 
 
 @dataclass(frozen=True)

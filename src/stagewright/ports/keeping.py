@@ -48,6 +48,11 @@ class Workspace:
         return self.home / "env"
 
     @property
+    def lifecycle(self) -> Path:
+        """What becomes /lifecycle where an app is tested in the container that built it."""
+        return self.root / "lifecycle"
+
+    @property
     def buildpacks(self) -> Path:
         """Copies of buildpacks whose scripts may write where they lie."""
         return self.root / "buildpacks"

@@ -16,7 +16,17 @@ from stagewright.model.buildpack import Buildpack, Script
 from stagewright.model.containers import Command, Network
 from stagewright.model.events import ActionFinished, ActionStarted, PlanMade, Progressed, Warned
 from stagewright.model.layout import Layout, deps_index
-from stagewright.model.plan import Action, PackCache, PackDroplet, Plan, ReadProcesses, Role, RunScript, WriteImage
+from stagewright.model.plan import (
+    Action,
+    PackCache,
+    PackDroplet,
+    Plan,
+    ReadProcesses,
+    Role,
+    RunScript,
+    RunTests,
+    WriteImage,
+)
 from stagewright.model.quantities import show_size
 from stagewright.model.settings import Trust
 from stagewright.model.tree import Bounds, Owner
@@ -30,7 +40,7 @@ from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.output import Masker
 from stagewright.staging.planner import plan, turns
-from stagewright.staging.problems import NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
+from stagewright.staging.problems import AppTestsFailed, NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
 from stagewright.staging.scripts import ScriptRunner, bits_of
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import VCAP, LinkPolicy, Packed, Placed, chown_tree, copy_tree, pack, remove_tree
@@ -143,7 +153,7 @@ class Building:
 
     def _shell_when_failed(self, session: Session, executor: ScriptExecutor) -> _ExitCallback:
         def opened(_kind: type[BaseException] | None, problem: BaseException | None, _trace: object) -> None:
-            if isinstance(problem, ScriptFailed) and self.on_failure is not None:
+            if isinstance(problem, ScriptFailed | AppTestsFailed) and self.on_failure is not None:
                 self.on_failure(session, executor.shell())
 
         return opened
@@ -152,7 +162,8 @@ class Building:
         """The directories that every script may count on, owned by whom the scripts run as."""
         workspace, request = self.workspace, self.request
         count = (len(request.buildpacks) if request.named else 1) + len(request.posts)
-        for directory in (workspace.profile_d, workspace.cache, workspace.tmp):
+        lifecycle = (workspace.lifecycle,) if request.testing else ()
+        for directory in (workspace.profile_d, workspace.cache, workspace.tmp, *lifecycle):
             directory.mkdir(parents=True, exist_ok=True)
         self._lay_out_caches()
         for buildpack in (*request.buildpacks, *request.posts):
@@ -189,7 +200,7 @@ class Building:
 
     def _take(self, action: Action, executor: ScriptExecutor | None, current: Plan) -> Facts:
         match action.step:
-            case RunScript() | ReadProcesses():
+            case RunScript() | RunTests() | ReadProcesses():
                 assert executor is not None  # noqa: S101 - opened for the first script
                 return executor.execute(action, self.facts)
             case PackDroplet():

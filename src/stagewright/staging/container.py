@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from stagewright.buildpacks.dialects.cloudfoundry import key_directory
 from stagewright.model.build import BuildRequest
 from stagewright.model.containers import ContainerSpec, Mount, Network
-from stagewright.model.layout import Layout
+from stagewright.model.layout import LAUNCHER, Layout
 from stagewright.model.settings import Trust
 from stagewright.ports.keeping import Workspace
 from stagewright.staging.scripts import bits_of
@@ -33,6 +33,7 @@ def build_container(
         Mount(workspace.home, layout.home, writable=True),
         Mount(workspace.tmp, layout.tmp, writable=True),
         *_apart(workspace, layout),
+        *((Mount(workspace.lifecycle, LAUNCHER.parent),) if request.testing else ()),
         *buildpacks.values(),
         *trust_mounts(trust, workspace.scratch / "trust", request.stack.run.path),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stagewright.buildpacks.dialects import cloudfoundry, rules_of
 from stagewright.documents import NotReadable, load_yaml, plain
@@ -12,7 +12,7 @@ from stagewright.model.build import BuildRequest
 from stagewright.model.buildpack import Dialect, Script
 from stagewright.model.containers import Cause, Command, Exit
 from stagewright.model.events import ActionFinished, ActionStarted, DetectNotExecutable, Warned
-from stagewright.model.plan import Action, ReadProcesses, Role, RunScript, Turn
+from stagewright.model.plan import Action, ReadProcesses, Role, RunScript, RunTests, Turn
 from stagewright.model.tree import Difference
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
@@ -24,6 +24,9 @@ from stagewright.staging.processes import decide
 from stagewright.staging.scripts import ScriptRunner, builds, is_executable
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Snapshot, difference, remove_tree, snapshot
+
+if TYPE_CHECKING:
+    from stagewright.staging.testing import AppTester
 
 _CANNOT_RUN = (126, 127)
 _MULTI_SUPPLY = "000_multi-supply.sh"
@@ -40,6 +43,8 @@ class ScriptExecutor:
     events: EventSink
     watch: Stopwatch
     _before: dict[str, Snapshot] = field(default_factory=dict, init=False)
+    _tests: tuple[AppTester, RunScript | RunTests] | None = field(default=None, init=False)
+    """The tests that were begun last, and who runs them."""
 
     def execute(self, action: Action, facts: Facts) -> Facts:
         """Do ``action``; the facts after it.
@@ -54,6 +59,8 @@ class ScriptExecutor:
                 return self._release(action, action.step, facts)
             case RunScript(script=Script.REPORT):
                 return self._report(action, action.step, facts)
+            case RunScript(script=Script.TEST) | RunTests():
+                return self._test(action, action.step, facts)
             case RunScript():
                 return self._build(action, action.step, facts)
             case ReadProcesses():
@@ -62,8 +69,11 @@ class ScriptExecutor:
                 raise TypeError(f"{type(action.step).__name__} runs no script")
 
     def shell(self) -> Command:
-        """A shell as a script of this build would start it."""
-        return self.runner.shell()
+        """A shell as the last script of this build, or its tests, were started."""
+        if self._tests is None:
+            return self.runner.shell()
+        tester, step = self._tests
+        return tester.shell(step)
 
     def _detect(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         says, failed = "", None
@@ -111,6 +121,17 @@ class ScriptExecutor:
             self.events(Warned(f"bin/report of {step.buildpack} ended with exit code {ran.exit.code}"))
         self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
         return replace(facts.after(action.key), reports={**facts.reports, step.buildpack.name: said})
+
+    def _test(self, action: Action, step: RunScript | RunTests, facts: Facts) -> Facts:
+        """Tests have no cache, and what they write is kept by nobody: no checkpoint is taken."""
+        from stagewright.staging.testing import AppTester  # who tests nothing does not wait for it
+
+        chosen = turns(self.request, facts) or ()
+        tester = AppTester(self.runner, any(turn.buildpack.dialect is Dialect.HEROKU for turn in chosen))
+        self._tests = tester, step
+        ran = tester.run(step)
+        self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
+        return facts.after(action.key)
 
     def _build(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         self.runner.require(step)

@@ -19,6 +19,7 @@ from stagewright.model.plan import (
     ReadProcesses,
     Role,
     RunScript,
+    RunTests,
     Step,
     Turn,
     Verb,
@@ -152,12 +153,18 @@ def _results(request: BuildRequest, chosen: tuple[Turn, ...]) -> Iterator[Action
 
 
 def _tests(request: BuildRequest, chosen: tuple[Turn, ...]) -> Iterator[Action]:
-    """The tests of every buildpack that has some; an app decides by its buildpacks who tests it. Raises NoTests."""
-    testing = [turn for turn in chosen if turn.buildpack.has(Script.TEST)]
-    if not testing:
+    """What app.json says, else bin/test of every buildpack of Heroku's form that has one: Heroku runs them all, in their order
+    (Dev Center, "Heroku CI: Technical Detail on Test Run Lifecycle", step 5). Raises NoTests."""
+    testing = [turn for turn in chosen if turn.buildpack.dialect is Dialect.HEROKU and turn.buildpack.has(Script.TEST)]
+    if request.test_command is None and not testing:
         raise NoTests(str(request.app), tuple(turn.buildpack.name for turn in chosen))
+    if request.test_setup is not None:
+        yield _script_like(request, RunTests(request.test_setup, setup=True), "app.json wants it before the tests")
+    if request.test_command is not None:
+        yield _script_like(request, RunTests(request.test_command), "app.json says how the app is tested")
+        return
     for turn in testing:
-        yield _script_action(request, RunScript(Script.TEST, turn), Verb.RUN, "the app is to be tested")
+        yield _script_action(request, RunScript(Script.TEST, turn), Verb.RUN, "app.json names no other tests")
 
 
 def _reuse(request: BuildRequest, facts: Facts) -> Iterator[Action]:
@@ -190,5 +197,10 @@ def _script_like(request: BuildRequest, step: Step, because: str) -> Action:
 
 
 def _result_key(request: BuildRequest, step: Step) -> Digest:
-    target = str(step.target) if isinstance(step, WriteImage) else None
-    return key_of(str(request.id), type(step).__name__, target)
+    match step:
+        case WriteImage(target=target):
+            return key_of(str(request.id), type(step).__name__, str(target))
+        case RunTests():
+            return key_of(str(request.id), step.verb_noun, step.command)
+        case _:
+            return key_of(str(request.id), type(step).__name__, None)

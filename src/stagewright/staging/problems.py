@@ -60,6 +60,26 @@ class NoTests(AppProblem):
 
 
 @dataclass(eq=False)
+class AppTestsFailed(AppProblem):
+    """A command of app.json that tests the app, or prepares that, ended with something else than 0."""
+
+    setup: bool
+    code: int
+    tail: tuple[str, ...]
+
+    def brief(self) -> str:
+        if self.setup:
+            return f"The tests could not begin: 'test-setup' of app.json ended with {_ending(self.code)}."
+        return f"The tests failed: 'test' of app.json ended with {_ending(self.code)}."
+
+    def hint(self) -> str:
+        return "Read the last lines above; --shell-on-failure opens a shell where the tests ran."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+@dataclass(eq=False)
 class ScriptFailed(BuildpackProblem):
     """A script ended with something else than 0."""
 
@@ -80,7 +100,7 @@ class ScriptFailed(BuildpackProblem):
     def hint(self) -> str:
         match self.script:
             case Script.TEST:
-                return "The app's tests failed: read the lines above."
+                return "Read the last lines above; --shell-on-failure opens a shell where the tests ran."
             case Script.RELEASE:
                 return "This is for the buildpack's author to mend; a Procfile or --command does not need bin/release to succeed."
             case Script.DETECT:

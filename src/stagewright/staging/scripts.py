@@ -17,7 +17,7 @@ from stagewright.model.buildpack import Buildpack, Dialect, Script
 from stagewright.model.containers import Cause, Command, Exit, Stream
 from stagewright.model.events import ScriptOutput
 from stagewright.model.layout import SLUG, Layout
-from stagewright.model.plan import Role, RunScript, Turn
+from stagewright.model.plan import Role, RunScript, RunTests, Turn
 from stagewright.model.tree import Owner
 from stagewright.model.variables import Value, Variables
 from stagewright.ports.events import EventSink
@@ -71,6 +71,14 @@ class ScriptRunner:
     def run(self, step: RunScript, earlier: tuple[Turn, ...], *, answers: bool = False) -> Ran:
         """Run a script after ``earlier`` had their turns. With ``answers`` its standard output is an answer to us, and only its
         standard error is shown."""
+        command = self._command(step, earlier)
+        with self.env_files(step):
+            ran = self.told(command, step.script, answers=answers)
+        self._require_places(step)
+        return ran
+
+    def told(self, command: Command, called: str, *, answers: bool = False) -> Ran:
+        """Run a command and tell of what it writes; its time is counted as that of ``called``."""
         lines = ScriptLines(self.masker, lambda stream, line: self.events(ScriptOutput(stream, line)))
         answer = bytearray()
 
@@ -80,13 +88,10 @@ class ScriptRunner:
             else:
                 lines.feed(stream, chunk)
 
-        command = self._command(step, earlier)
-        with self._env_files(step):
-            began = time.monotonic()
-            ended = self.session.run(command, output)
-            lines.finish()
-        self.watch.script(step.script, ended.seconds, time.monotonic() - began - ended.seconds)
-        self._require_places(step)
+        began = time.monotonic()
+        ended = self.session.run(command, output)
+        lines.finish()
+        self.watch.script(called, ended.seconds, time.monotonic() - began - ended.seconds)
         return Ran(ended, tuple(lines.tail), bytes(answer))
 
     def require(self, step: RunScript) -> None:
@@ -102,9 +107,9 @@ class ScriptRunner:
         if ran.exit.code != 0:
             raise ScriptFailed(str(step.buildpack), step.script, ran.exit.code, ran.tail, step.turn.role)
 
-    def raise_limits(self, step: RunScript, ran: Ran) -> None:
+    def raise_limits(self, step: RunScript | RunTests, ran: Ran) -> None:
         """Raise TimedOut, OutOfMemory, OutOfDisk or Cancelled where that ended the script."""
-        during = f"{step.script} of {step.buildpack}"
+        during = f"{step.script} of {step.buildpack}" if isinstance(step, RunScript) else step.verb_noun
         limits = self.request.limits
         match ran.exit.cause:
             case Cause.TIMED_OUT:
@@ -122,7 +127,7 @@ class ScriptRunner:
         """A shell as a script of this build would start it."""
         variables = self.variables
         environment = {**variables.platform, **variables.config, **variables.cloudfoundry, **variables.services}
-        return Command(("/bin/bash",), self.session.path_of(self.layout.app), self._written(environment))
+        return Command(("/bin/bash",), self.session.path_of(self.layout.app), self.written(environment))
 
     def places(self) -> dict[str, Path]:
         """The directories that scripts and the platform share."""
@@ -146,17 +151,17 @@ class ScriptRunner:
     def _command(self, step: RunScript, earlier: tuple[Turn, ...]) -> Command:
         rules = rules_of(step.buildpack)
         argv = tuple(
-            self._seen(part) if isinstance(part, PurePosixPath) else part for part in rules.argv(step, self.layout)
+            self.seen(part) if isinstance(part, PurePosixPath) else part for part in rules.argv(step, self.layout)
         )
         exports = tuple(self._exports(earlier))
         if exports:
             argv = ("/bin/bash", "-c", _SOURCE_EXPORTS, "export", *exports, "--", *argv)
-        environment = self._written(rules.environment(self.variables))
+        environment = self.written(rules.environment(self.variables))
         if not rules.KNOWS_DEPS:
             deps, shown = self.workspace.deps, self.session.path_of(self.layout.deps)
             indices = tuple(turn.index for turn in earlier)
             environment |= staging_variables(deps, shown, indices, environment)
-        return Command(argv, PurePosixPath(self._seen(rules.cwd(self.layout))), environment)
+        return Command(argv, PurePosixPath(self.seen(rules.cwd(self.layout))), environment)
 
     def _exports(self, earlier: tuple[Turn, ...]) -> list[str]:
         """The ``export`` files of Heroku's buildpacks reach every later script (shared design, "Mixed")."""
@@ -164,23 +169,23 @@ class ScriptRunner:
         for turn in earlier:
             path = bits_of(turn.buildpack, self.workspace) / "export"
             if turn.buildpack.dialect is Dialect.HEROKU and path.is_file() and not path.is_symlink():
-                found.append(self._seen(self.layout.buildpacks / key_directory(turn.buildpack.key) / "export"))
+                found.append(self.seen(self.layout.buildpacks / key_directory(turn.buildpack.key) / "export"))
         return found
 
-    def _written(self, environment: Mapping[str, Value]) -> dict[str, str]:
+    def written(self, environment: Mapping[str, Value]) -> dict[str, str]:
+        """Variables as the session sees the places that they name."""
         return {
-            name: self._seen(value) if isinstance(value, PurePosixPath) else value
-            for name, value in environment.items()
+            name: self.seen(value) if isinstance(value, PurePosixPath) else value for name, value in environment.items()
         }
 
-    def _seen(self, place: PurePosixPath) -> str:
+    def seen(self, place: PurePosixPath) -> str:
         """Where scripts see a place. A sandbox without a root of its own has no link from /app to the app."""
         if place == SLUG and self.session.path_of(self.layout.app) != self.layout.app:
             place = self.layout.app
         return str(self.session.path_of(place))
 
     @contextmanager
-    def _env_files(self, step: RunScript) -> Iterator[None]:
+    def env_files(self, step: RunScript) -> Iterator[None]:
         """ENV_DIR, while a script of Heroku's runs: what the app set, and nothing that an earlier script put there."""
         if step.buildpack.dialect is not Dialect.HEROKU:
             yield
