@@ -6,12 +6,13 @@ RUN    := $(VENV)/bin
 WORKERS ?= 2
 SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install machine stack demo test check fast bench docs clean
+.PHONY: help install machine stack lifecycle demo test check fast bench docs clean
 
 help:
 	@echo "make demo    stage examples/flask-shop, run it, ask it over HTTP, write its image"
 	@echo "make test    the whole test suite, by two processes (WORKERS=2)"
 	@echo "make check   format, lint, types, floors, docs and unit tests, under a minute"
+	@echo "make lifecycle packs builder, launcher and shell for a Cloud Foundry cell: lifecycle.tgz"
 	@echo "make bench   the benchmarks, as ratios against peers"
 	@echo "make install leaves $(RUN)/stagewright"
 
@@ -31,6 +32,9 @@ machine:
 
 stack: machine install
 	@$(RUN)/stagewright stack create debian12 --if-missing
+
+lifecycle: machine install
+	@scripts/make-lifecycle
 
 demo: stack
 	@$(RUN)/python scripts/demo.py

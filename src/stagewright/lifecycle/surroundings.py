@@ -16,6 +16,8 @@ from typing import NoReturn
 from stagewright.errors import PlatformProblem
 
 _AT_START = Path("/proc/self/environ")
+_HIDDEN = "STAGEWRIGHT_HIDDEN_"
+"""Before the name of a variable that this process itself must not obey, LD_PRELOAD say: scripts/lifecycle/starter.c."""
 
 
 @dataclass(eq=False)
@@ -35,7 +37,8 @@ def environment() -> dict[str, str]:
     """The environment as the caller gave it, bytes that are not UTF-8 as surrogates (``to_bytes`` takes them back).
 
     It is read from the kernel, since Python adds to its own: in the C locale it sets LC_CTYPE (PEP 538), which no app must
-    inherit. Where a name is there twice, the first one counts, as in C and in Go. Raises NoEnvironment.
+    inherit. What the starter of lifecycle.tgz has hidden from the dynamic loader has its own name again. Where a name is there
+    twice, the first one counts, as in C and in Go. Raises NoEnvironment.
     """
     found: dict[str, str] = {}
     try:
@@ -45,7 +48,7 @@ def environment() -> dict[str, str]:
     for entry in raw.split(b"\0"):
         name, equals, value = entry.decode("utf-8", "surrogateescape").partition("=")
         if name and equals:
-            found.setdefault(name, value)
+            found.setdefault(name.removeprefix(_HIDDEN), value)
     return found
 
 
