@@ -139,7 +139,7 @@ _ACTION = {
     "verb": "`run`, `reuse` or `skip`",
     "because": "the reason, in words",
     "key": "the digest that names this action",
-    "script": "for an action that runs a script: `detect`, `supply`, `finalize`, `compile` or `release`",
+    "script": "for an action that runs a script: its name, such as `detect`, `supply`, `compile` or `test`",
     "buildpack": "for an action that runs a script: the name of its buildpack",
     "digest": "for an action that runs a script: the digest of its buildpack",
 }
@@ -149,6 +149,7 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
         "app": "the name of the app",
         "stack": "`name` and `digest` of the stack",
         "package": "the source that is staged: `digest`, number of entries as `files`, `size` in bytes",
+        "testing": "whether the app is built to be tested, by `stagewright test`",
     },
     "plan.made": {
         "digest": "of steps, verbs and reasons; the same plan has the same digest in every build",
@@ -184,6 +185,12 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
         "images": "a list; each has `target`, `digest`, `size` and `layers` (a list of `what`, `digest`, `size` in bytes, "
         "and whether it was `reused`)",
     },
+    "tests.passed": {
+        "build": "the id of this build",
+        "tests": "what was run, in words: `test-setup of app.json`, `test of app.json`, `test NAME` of a buildpack",
+        "seconds": "of the whole test run",
+        "time": "as in `build.staged`",
+    },
     "build.failed": {
         "build": "the id of this build",
         "error": "the name of the kind of failure, such as `ScriptFailed`",
@@ -204,7 +211,8 @@ _SAYS = {
     "warned": "Something a person should change though the build goes on.",
     "detect.not-executable": "A detect that not everybody may run; where nobody may, the next buildpack is tried.",
     "build.staged": "The last line of a staging that worked.",
-    "build.failed": "The last line of a staging that did not.",
+    "tests.passed": "The last line of a test run that worked.",
+    "build.failed": "The last line of a staging or a test run that did not.",
 }
 
 
@@ -212,7 +220,8 @@ def events_page() -> str:
     """The events of ``--json`` with the fields of their JSON objects."""
     parts = [
         f"# Events\n\n{_MADE}\n`stagewright stage --json` prints one JSON object a line. `event` names it; the last line is "
-        "`build.staged` or `build.failed`. What fails before a build begins (a flag, a setting, a machine without a sandbox) is "
+        "`build.staged` or `build.failed`. `stagewright test --json` prints the same events and ends with `tests.passed` or "
+        "`build.failed`. What fails before a build begins (a flag, a setting, a machine without a sandbox) is "
         "one object `failed`, with `error`, `fault`, `brief`, `hint` and `details` as in `build.failed`; so does every other "
         "command that has `--json`. With `--check-reproducible` the outcome of the comparison follows as `noted`, or as "
         "`build.failed` where the droplets differ. New fields and new events "
@@ -279,6 +288,9 @@ def _examples() -> list[events.Event]:
             events.Warned("No start command specified by buildpack or via Procfile."),
             events.DetectNotExecutable("python 0.1.0"),
             staged,
+            events.BuildTested(
+                build_id, ("test-setup of app.json", "test python"), 9.5, events.TimeSpent(9.5, 9.0, (("test", 3.5),))
+            ),
             events.BuildFailed(
                 build_id, "NoStartCommand", Fault.APP, "Start command missing: …", "Add a Procfile …", ""
             ),

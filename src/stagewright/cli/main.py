@@ -12,7 +12,7 @@ import typer
 
 from stagewright import __version__
 
-_COMMANDS = ("stage", "plan", "run", "shell", "inspect", "stack", "buildpack", "trace", "cache", "doctor")
+_COMMANDS = ("stage", "plan", "test", "run", "shell", "inspect", "stack", "buildpack", "trace", "cache", "doctor")
 
 
 def command_line(asked: str = "") -> typer.Typer:
@@ -40,6 +40,10 @@ def _add(app: typer.Typer, name: str) -> None:
             from stagewright.cli.commands import staging
 
             app.command(name)(staging.stage if name == "stage" else staging.plan)
+        case "test":
+            from stagewright.cli.commands import testing
+
+            app.command(name)(testing.test)
         case "run" | "shell":
             from stagewright.cli.commands import running
 

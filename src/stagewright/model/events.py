@@ -23,6 +23,8 @@ class BuildStarted:
     package: Digest
     files: int
     size: int
+    testing: bool = False
+    """Whether the app is built to be tested."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,17 @@ class BuildStaged:
 
 
 @dataclass(frozen=True)
+class BuildTested:
+    """The tests of an app passed."""
+
+    build: BuildId
+    tests: tuple[str, ...]
+    """What was run, in words: ``test-setup of app.json``, ``test python``."""
+    seconds: float
+    time: TimeSpent | None = None
+
+
+@dataclass(frozen=True)
 class BuildFailed:
     build: BuildId
     error: str
@@ -129,5 +142,6 @@ Event = (
     | Warned
     | DetectNotExecutable
     | BuildStaged
+    | BuildTested
     | BuildFailed
 )

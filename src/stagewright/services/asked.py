@@ -18,6 +18,7 @@ from stagewright.model.buildpack import BuildpackRef
 from stagewright.model.events import Noted, Warned
 from stagewright.packages import (
     AppJson,
+    AppScripts,
     find_manifest,
     read_app_json,
     read_buildpack_list,
@@ -29,6 +30,8 @@ from stagewright.ports.keeping import Workspace
 from stagewright.services.platform import Platform
 
 _URL = "BUILDPACK_URL"
+_OF_TESTS = {"CI": "true"}
+"""Config vars of every test run, as on Heroku CI."""
 _POSTS = ("POST_BUILDPACK", "POST_BUILDPACKS")
 
 
@@ -62,6 +65,8 @@ class Asked:
     manifest: AppManifest
     named: tuple[BuildpackRef, ...]
     posts: tuple[BuildpackRef, ...]
+    test_setup: str | None = None
+    """What app.json wants to be run before the tests."""
     test_command: str | None = None
     """app.json's own way to test the app."""
 
@@ -80,13 +85,16 @@ def read_asked(order: StageOrder, platform: Platform, workspace: Workspace, even
         app_json = app_json.for_environment("test") if order.testing else app_json
         manifest = replace(manifest, env={**_defaults(app_json, platform, order), **manifest.env})
         manifest = _on_known_stack(manifest, app_json, platform)
+    if order.testing:
+        manifest = replace(manifest, env={**_OF_TESTS, **manifest.env})
     manifest = manifest.overridden_by(order.flags)
     if app_json is not None:
         _say_what_is_missing(app_json, manifest, events)
     reading = _References(order, platform, files.resolve())
     named = tuple(reading.named(manifest, app_json, workspace.app))
     posts = tuple(reading.posts(manifest))
-    return Asked(manifest, named, posts, app_json.scripts.test if app_json is not None else None)
+    scripts = app_json.scripts if app_json is not None else AppScripts()
+    return Asked(manifest, named, posts, scripts.test_setup, scripts.test)
 
 
 def _defaults(app_json: AppJson, platform: Platform, order: StageOrder) -> Mapping[str, str]:

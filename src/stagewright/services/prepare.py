@@ -70,6 +70,8 @@ def prepare(
         images=order.images,
         services=services,
         testing=order.testing,
+        test_setup=asked.test_setup,
+        test_command=asked.test_command,
         source_version=source_revision(order.source) if order.source.is_dir() else "",
     )
 
@@ -110,10 +112,10 @@ def _with_keys_of_their_own(buildpacks: tuple[Buildpack, ...]) -> tuple[Buildpac
 
 def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
     """Whose cache a build uses. A name that was given names the app; one that was guessed is told apart by where the
-    source lies."""
+    source lies. Tests have a cache of their own: test-compile installs what no droplet should find."""
     named = order.flags.name is not None
     apart = "" if named else hashlib.sha256(os.fsencode(order.source.resolve())).hexdigest()[:8]
-    return CacheSlot(request.app, request.stack.digest, apart)
+    return CacheSlot(request.app, request.stack.digest, f"{apart}+test" if request.testing else apart)
 
 
 def result_key(request: BuildRequest, installation_key: bytes) -> Digest:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from stagewright.droplets import open_droplet, write_facts
 from stagewright.droplets.facts import droplet_from, facts_document
-from stagewright.errors import Cancelled, LimitProblem, PlatformProblem, Problem
 from stagewright.model.build import BuildRequest, Droplet
 from stagewright.model.digest import Digest
-from stagewright.model.events import BuildFailed, BuildStaged, BuildStarted, Noted, TimeSpent
-from stagewright.model.layout import Layout
+from stagewright.model.events import BuildStaged, Noted, TimeSpent
 from stagewright.model.names import BuildId
 from stagewright.model.plan import Plan
-from stagewright.packages import credential_values
 from stagewright.ports.events import EventSink, deaf
-from stagewright.ports.keeping import CacheSlot, Workspace
+from stagewright.ports.keeping import Workspace
 from stagewright.services.asked import StageOrder
+from stagewright.services.opening import cache_of, opened, telling, tools_of
 from stagewright.services.platform import Platform
-from stagewright.services.prepare import cache_slot, check_targets, note_unenforced, prepare, result_key
-from stagewright.staging.building import Building, ShellOnFailure, Tools
-from stagewright.staging.environment import build_variables
+from stagewright.services.prepare import check_targets, result_key
+from stagewright.staging.building import Building, ShellOnFailure
 from stagewright.staging.facts import EarlierResult, Facts
-from stagewright.staging.output import secret_values
 from stagewright.staging.problems import NotReproducible
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import remove_tree
@@ -38,19 +34,8 @@ def stage(
 ) -> BuildStaged:
     """Stage ``order``. Raises the Problem that ended it, after telling it as BuildFailed; nothing is left behind then."""
     build = BuildId.new()
-    with _telling(build, events):
+    with telling(build, events):
         return _stage(build, order, platform, events, on_failure)
-
-
-@contextmanager
-def _telling(build: BuildId, events: EventSink) -> Iterator[None]:
-    """A Problem is told as BuildFailed before it is raised further."""
-    try:
-        yield
-    except Problem as problem:
-        said = (problem.brief(), problem.hint(), problem.details())
-        events(BuildFailed(build, type(problem).__name__, problem.whose_fault(), *said))
-        raise
 
 
 def _stage(
@@ -58,21 +43,14 @@ def _stage(
 ) -> BuildStaged:
     watch = Stopwatch()
     check_targets(order)
-    with watch.timing("sweep"):
-        swept = platform.sweep()
-    if swept:
-        events(Noted("Removed what killed runs had left behind."))
     with ExitStack() as held:
-        held.enter_context(platform.buildpacks.hold())
-        workspace = held.enter_context(platform.workspaces.open(build))
-        request = prepare(order, platform, build, workspace, events, watch)
-        events(_started(request))
-        note_unenforced(platform, request, events)
+        begun = held.enter_context(opened(build, order, platform, events, watch))
+        request, workspace = begun.request, begun.workspace
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
-        cache = _cache(order, platform, request, workspace, events, watch) if facts.earlier is None else nullcontext()
+        cache = cache_of(begun) if facts.earlier is None else nullcontext()
         with platform.stacks.hold(request.stack.name), cache:
-            facts = Building(request, workspace, _tools(request, platform, events, watch), facts, on_failure).run()
+            facts = Building(request, workspace, tools_of(begun), facts, on_failure).run()
         with watch.timing("records"):
             droplet = _finish(platform, request, facts, key if order.remembered else None)
         with watch.timing("removal"):
@@ -87,14 +65,11 @@ def _stage(
 
 def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[BuildRequest, Plan, Facts]:
     """What ``stage`` would do, and because of what. Only detect is run, in the sandbox, and only where nothing was named."""
-    build = BuildId.new()
-    watch = Stopwatch()
-    platform.sweep()
-    with platform.buildpacks.hold(), platform.workspaces.open(build) as workspace:
-        request = prepare(order, platform, build, workspace, events, watch)
+    with opened(BuildId.new(), order, platform, events, Stopwatch()) as begun:
+        request = begun.request
         key = result_key(request, platform.records.installation_key())
-        facts = _facts(order, platform, request, key, workspace)
-        building = Building(request, workspace, _tools(request, platform, events, watch), facts)
+        facts = _facts(order, platform, request, key, begun.workspace)
+        building = Building(request, begun.workspace, tools_of(begun), facts)
         with platform.stacks.hold(request.stack.name):
             return request, building.detect(), building.facts
 
@@ -112,7 +87,7 @@ def check_reproducible(
         if second.droplet.tree == first.droplet.tree:
             events(Noted(f"Reproducible: both stagings gave the tree {first.droplet.tree}."))
             return first
-        with _telling(first.build, events):
+        with telling(first.build, events):
             raise NotReproducible(_differing(first.droplet.path, other_path))
     finally:
         other_path.unlink(missing_ok=True)
@@ -129,69 +104,6 @@ def _differing(first: Path, second: Path) -> tuple[str, ...]:
         for path in paths
         if one.get(path) != two.get(path)
     )
-
-
-def _started(request: BuildRequest) -> BuildStarted:
-    return BuildStarted(
-        request.id,
-        request.app,
-        request.stack.name,
-        request.stack.digest,
-        request.package.digest,
-        request.package.files,
-        request.package.size,
-    )
-
-
-def _tools(request: BuildRequest, platform: Platform, events: EventSink, watch: Stopwatch) -> Tools:
-    trust = platform.settings.trust
-    variables = build_variables(request, Layout(), trust.environment)
-    return Tools(
-        sandbox=platform.sandbox,
-        records=platform.records,
-        variables=variables,
-        secrets=secret_values(variables.secrets_of_the_app) | credential_values(request.services),
-        bounds=platform.settings.bounds,
-        trust=trust,
-        network=platform.settings.network,
-        events=events,
-        layers=platform.settings.cache / "layers",
-        watch=watch,
-    )
-
-
-@contextmanager
-def _cache(
-    order: StageOrder,
-    platform: Platform,
-    request: BuildRequest,
-    workspace: Workspace,
-    events: EventSink,
-    watch: Stopwatch,
-) -> Iterator[None]:
-    """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can
-    trust: it is dropped."""
-    slot = cache_slot(order, request)
-    if order.no_cache:
-        events(Noted("Cache: none, as --no-cache says."))
-    else:
-        with watch.timing("cache"):
-            says = platform.caches.take(slot, workspace.cache)
-        events(Noted(f"Cache: {says}."))
-    try:
-        yield
-    except Problem as problem:
-        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem):
-            _give_back(platform, slot, workspace)
-        raise
-    with watch.timing("cache"):
-        _give_back(platform, slot, workspace)
-
-
-def _give_back(platform: Platform, slot: CacheSlot, workspace: Workspace) -> None:
-    """Keep the cache, if it is one: a script may have put a link in its place."""
-    if workspace.cache.is_dir() and not workspace.cache.is_symlink():
-        platform.caches.give_back(slot, workspace.cache)
 
 
 def _facts(order: StageOrder, platform: Platform, request: BuildRequest, key: Digest, workspace: Workspace) -> Facts:

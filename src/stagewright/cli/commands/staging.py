@@ -92,6 +92,9 @@ IfChanged = Annotated[
         "--if-changed", help="Reuse the droplet where source, buildpacks, stack and environment are the same."
     ),
 ]
+ShellOnFailure = Annotated[
+    bool, typer.Option("--shell-on-failure", help="Open a shell in a build whose script failed.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object an event, the result last.")]
 
 
@@ -114,9 +117,7 @@ def stage(
     memory: Memory = None,
     disk: Disk = None,
     sandbox: SandboxOption = "auto",
-    shell_on_failure: Annotated[
-        bool, typer.Option("--shell-on-failure", help="Open a shell in a build whose script failed.")
-    ] = False,
+    shell_on_failure: ShellOnFailure = False,
     check_reproducible: Annotated[
         bool, typer.Option("--check-reproducible", help="Stage twice and compare the droplets.")
     ] = False,
@@ -128,18 +129,18 @@ def stage(
 
     What the app's manifest.yml says (buildpacks, env, stack, command, memory, processes) is taken; flags win over it.
     """
-    told = _Told()
+    told = Told()
 
     def work() -> int:
         from stagewright.services import stage as verbs
 
-        flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
-        order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
+        flags = flags_of(buildpack, stack, env, env_file, command, name, memory, disk)
+        order = order_of(path, flags, droplet, image, timeout, no_cache, if_changed)
         order = replace(order, posts=tuple(post_buildpack or ()), services=tuple(service or ()), strict_cf=strict_cf)
-        with cancelled_by_signals(), _log(as_json) as log:
-            platform = _platform(sandbox, log)
+        with cancelled_by_signals(), log_of(as_json) as log:
+            platform = platform_of(sandbox, log)
             events = told.watching(log.event)
-            on_failure = _shell_opener(log) if shell_on_failure else None
+            on_failure = shell_opener(log) if shell_on_failure else None
             verb = verbs.check_reproducible if check_reproducible else verbs.stage
             verb(order, platform, events, on_failure)
         return 0
@@ -177,11 +178,11 @@ def plan(
         from stagewright.services import stage as verbs
         from stagewright.staging.documents import plan_document
 
-        flags = _flags(buildpack, stack, env, env_file, command, name, memory, disk)
-        order = _order(path, flags, droplet, image, timeout, no_cache, if_changed)
+        flags = flags_of(buildpack, stack, env, env_file, command, name, memory, disk)
+        order = order_of(path, flags, droplet, image, timeout, no_cache, if_changed)
         order = replace(order, posts=tuple(post_buildpack or ()), services=tuple(service or ()), strict_cf=strict_cf)
-        with cancelled_by_signals(), _log(as_json) as log:
-            request, made, facts = verbs.plan(order, _platform(sandbox, log), deaf)
+        with cancelled_by_signals(), log_of(as_json) as log:
+            request, made, facts = verbs.plan(order, platform_of(sandbox, log), deaf)
             if as_json:
                 import json
 
@@ -194,7 +195,7 @@ def plan(
     raise typer.Exit(run_to_end(work, as_json=as_json))
 
 
-def _order(
+def order_of(
     path: Path,
     flags: AppManifest,
     droplet: Path | None,
@@ -217,7 +218,7 @@ def _order(
     )
 
 
-def _flags(
+def flags_of(
     buildpack: list[str] | None,
     stack: str | None,
     env: list[str] | None,
@@ -239,7 +240,7 @@ def _flags(
     )
 
 
-class _Told:
+class Told:
     """Whether the log has told of a failure already."""
 
     failure = False
@@ -252,14 +253,14 @@ class _Told:
         return watched
 
 
-_Log = PlainLog | LiveLog | JsonLog
+BuildLog = PlainLog | LiveLog | JsonLog
 
 
-def _log(as_json: bool) -> _Log:
+def log_of(as_json: bool) -> BuildLog:
     return JsonLog(sys.stdout) if as_json else open_log(sys.stdout)
 
 
-def _platform(sandbox: str, log: _Log) -> Platform:
+def platform_of(sandbox: str, log: BuildLog) -> Platform:
     from stagewright.settings import from_environment
     from stagewright.wiring.command_line import open_platform
 
@@ -273,7 +274,7 @@ def _platform(sandbox: str, log: _Log) -> Platform:
     return open_platform(from_environment(), sandbox)
 
 
-def _shell_opener(log: _Log) -> Callable[[Session, Command], None]:
+def shell_opener(log: BuildLog) -> Callable[[Session, Command], None]:
     """Opens a shell in a build that failed, while the log is still."""
 
     def open_shell(session: Session, command: Command) -> None:

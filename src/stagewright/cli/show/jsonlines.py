@@ -18,12 +18,14 @@ from stagewright.model.events import (
     BuildFailed,
     BuildStaged,
     BuildStarted,
+    BuildTested,
     DetectNotExecutable,
     Event,
     Noted,
     PlanMade,
     Progressed,
     ScriptOutput,
+    TimeSpent,
     Warned,
 )
 from stagewright.model.plan import Action
@@ -40,6 +42,7 @@ NAMES: Mapping[type[Event], str] = {
     Warned: "warned",
     DetectNotExecutable: "detect.not-executable",
     BuildStaged: "build.staged",
+    BuildTested: "tests.passed",
     BuildFailed: "build.failed",
 }
 
@@ -80,6 +83,7 @@ def _fields(event: Event) -> dict[str, object]:
                 "app": str(event.app),
                 "stack": {"name": str(event.stack), "digest": str(event.stack_digest)},
                 "package": {"digest": str(event.package), "files": event.files, "size": event.size},
+                "testing": event.testing,
             }
         case PlanMade(plan=plan):
             actions = [action_document(action) for action in plan.actions]
@@ -100,6 +104,14 @@ def _fields(event: Event) -> dict[str, object]:
             return {"buildpack": buildpack}
         case BuildStaged():
             return _staged(event)
+        case BuildTested():
+            seconds = round(event.seconds, 3)
+            return {
+                "build": str(event.build),
+                "tests": list(event.tests),
+                "seconds": seconds,
+                "time": _spent(event.time),
+            }
         case BuildFailed():
             return {
                 "build": str(event.build),
@@ -116,18 +128,20 @@ def _action(action: Action) -> dict[str, object]:
 
 
 def _staged(event: BuildStaged) -> dict[str, object]:
-    time = event.time
-    spent = {"total": time.total, "scripts": time.scripts, "parts": [list(p) for p in time.parts]} if time else None
     return {
         "build": str(event.build),
         "reused": event.reused,
         "seconds": round(event.seconds, 3),
-        "time": spent,
+        "time": _spent(event.time),
         "path": str(event.droplet.path),
         **facts_document(event.droplet),
         "reports": dict(event.reports),
         "images": [image_document(image) for image in event.images],
     }
+
+
+def _spent(time: TimeSpent | None) -> dict[str, object] | None:
+    return {"total": time.total, "scripts": time.scripts, "parts": [list(p) for p in time.parts]} if time else None
 
 
 def image_document(image: WrittenImage) -> dict[str, object]:

@@ -17,6 +17,7 @@ from stagewright.model.events import (
     BuildFailed,
     BuildStaged,
     BuildStarted,
+    BuildTested,
     DetectNotExecutable,
     Event,
     Noted,
@@ -54,11 +55,7 @@ def lines_of(event: Event) -> Iterator[Line]:
     """The lines of one event; none for what only a progress bar shows."""
     match event:
         case BuildStarted():
-            yield Line(Role.TITLE, f"Staging {event.app} on {event.stack} (build {event.build.short})")
-            yield Line(
-                Role.DETAIL,
-                f"source {_count(event.files, 'entry', 'entries')}, {show_size(event.size)}, {event.package}",
-            )
+            yield from _begun(event)
         case PlanMade() | Progressed():
             return
         case ActionStarted(action=action):
@@ -75,8 +72,17 @@ def lines_of(event: Event) -> Iterator[Line]:
             yield Line(Role.WARNING, f"buildpack script '/bin/detect' of {harmless(buildpack)} is not executable")
         case BuildStaged():
             yield from _staged(event)
+        case BuildTested():
+            yield from _tested(event)
         case BuildFailed():
             yield from _failed(event)
+
+
+def _begun(event: BuildStarted) -> Iterator[Line]:
+    doing = "Testing" if event.testing else "Staging"
+    yield Line(Role.TITLE, f"{doing} {event.app} on {event.stack} (build {event.build.short})")
+    source = f"{_count(event.files, 'entry', 'entries')}, {show_size(event.size)}, {event.package}"
+    yield Line(Role.DETAIL, f"source {source}")
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -126,6 +132,12 @@ def _staged(event: BuildStaged) -> Iterator[Line]:
     if event.time is not None and not event.reused:
         yield Line(Role.DETAIL, time_line(event.time))
     yield Line(Role.DETAIL, f"run it   stagewright run {droplet.path}")
+
+
+def _tested(event: BuildTested) -> Iterator[Line]:
+    yield Line(Role.SUCCESS, f"The tests passed, in {show_duration(event.seconds)}")
+    if event.time is not None:
+        yield Line(Role.DETAIL, time_line(event.time))
 
 
 def droplet_lines(droplet: Droplet) -> Iterator[Line]:
