@@ -45,7 +45,7 @@ _LEFT_OUT = (
     ),
     *("_pydecimal", "_pyio", "_strptime", "pathspec"),
 )
-"""Named by what is loaded, for uses that a cell has not. pathspec reads .cfignore, which is done before an app comes to a cell."""
+"""Named by what is loaded, for uses that a cell has not. pathspec reads .cfignore before an app comes to a cell."""
 
 
 @dataclass(frozen=True)
