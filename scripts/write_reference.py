@@ -19,7 +19,7 @@ from stagewright.cli import exit_codes
 from stagewright.cli.main import command_line as whole_command_line
 from stagewright.cli.show.jsonlines import NAMES, event_document
 from stagewright.errors import Fault
-from stagewright.model import build, containers, events, plan, process
+from stagewright.model import build, containers, events, plan, process, trace
 from stagewright.model.buildpack import Buildpack, Dialect, Script
 from stagewright.model.digest import Digest
 from stagewright.model.names import AppName, BuildId, StackName
@@ -143,6 +143,9 @@ _ACTION = {
     "buildpack": "for an action that runs a script: the name of its buildpack",
     "digest": "for an action that runs a script: the digest of its buildpack",
 }
+_OF_A_TRACE = (
+    "position", "argv", "cwd", "environment", "started", "seconds", "cpu_seconds", "peak_memory", "exit_code", "wrote",
+)  # fmt: skip
 _FIELDS: Mapping[str, Mapping[str, str]] = {
     "build.started": {
         "build": "the id of this build, a UUID",
@@ -175,6 +178,13 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     "noted": {"text": "a sentence"},
     "warned": {"text": "a sentence"},
     "detect.not-executable": {"buildpack": "the buildpack whose `bin/detect` not everybody may run"},
+    "script.traced": {
+        "buildpack": "which one it is of: [as in the trace](trace.md#buildpacks)",
+        "first": "whether nothing was told of that buildpack before",
+        "script": "`detect`, `supply`, `finalize`, `compile`, `release`, …",
+        **dict.fromkeys(_OF_A_TRACE, "[as in the trace](trace.md#scripts)"),
+        "xtrace": "`coverage` and `truncated` as in the trace, and the number of `commands`",
+    },
     "build.staged": {
         "build": "the id of this build",
         "reused": "true where `--if-changed` found a droplet made from the same",
@@ -210,6 +220,7 @@ _SAYS = {
     "noted": "Something a person should know, such as what was reused and because of what.",
     "warned": "Something a person should change though the build goes on.",
     "detect.not-executable": "A detect that not everybody may run; where nobody may, the next buildpack is tried.",
+    "script.traced": "With `--trace`: a script ended, and what it did. Its commands are in the trace alone.",
     "build.staged": "The last line of a staging that worked.",
     "tests.passed": "The last line of a test run that worked.",
     "build.failed": "The last line of a staging or a test run that did not.",
@@ -287,6 +298,7 @@ def _examples() -> list[events.Event]:
             events.Noted("Cache: none yet."),
             events.Warned("No start command specified by buildpack or via Procfile."),
             events.DetectNotExecutable("python 0.1.0"),
+            _traced(),
             staged,
             events.BuildTested(
                 build_id, ("test-setup of app.json", "test python"), 9.5, events.TimeSpent(9.5, 9.0, (("test", 3.5),))
@@ -297,6 +309,19 @@ def _examples() -> list[events.Event]:
         )
     }
     return [made[kind] for kind in NAMES]
+
+
+def _traced() -> events.ScriptTraced:
+    origin = {"kind": "directory", "path": "/home/me/python", "dirty": False}
+    buildpack = trace.TracedBuildpack("./python", "python", "0.1.0", Digest.of(b"python"), "cloudfoundry", origin)
+    argv = ("/buildpacks/python/bin/supply", "/home/vcap/app", "/home/vcap/cache/final", "/home/vcap/deps", "0")
+    change = trace.EnvironmentChange("detect python 0.1.0", added={"API_TOKEN": "[redacted]"})
+    commands = (trace.TracedCommand(0.01, "pip install flask", argv[0], 12, seconds=5.2),)
+    script = trace.ScriptTrace(
+        0, "supply", 0, argv, "/home/vcap", change, 0.25, 5.5, 4.75, 96 << 20, 0,
+        {"deps": Difference(added=536, bytes_written=9_000_000, bytes_added=9_000_000)}, trace.Xtrace("bash", commands),
+    )  # fmt: skip
+    return events.ScriptTraced(buildpack, script, first=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------------- pages

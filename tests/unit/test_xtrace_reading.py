@@ -207,6 +207,8 @@ def test_every_switch_says_where_it_was_found_and_what_the_app_sets_is_left_to_i
         ("echo $'it\\'s s3\\143ret'", "echo 'it's [redacted]'"),
         ("echo $'nothing\\x01'", "echo $'nothing\\x01'"),
         ("s3cret $'unclosed", "[redacted] $'unclosed"),
+        ("[[ a\\ b == *\\s\\3\\c\\r\\e\\t ]]", "[[ a b == *[redacted] ]]"),
+        ("[[ a\\ b == \\o\\t\\h ]]", "[[ a\\ b == \\o\\t\\h ]]"),
     ],
 )
 def test_secrets_in_quotes_with_escapes(text: str, masked: str) -> None:

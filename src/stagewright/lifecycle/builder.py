@@ -15,7 +15,7 @@ from stagewright.lifecycle import credhub, environment, surroundings
 from stagewright.lifecycle.failures import failure_of
 from stagewright.lifecycle.flags import BadFlags, Flag, FlagSet, Given, HelpAsked, Kind, MissingFlags
 from stagewright.model.containers import Stream
-from stagewright.model.events import DetectNotExecutable, Event, Noted, ScriptOutput, Warned
+from stagewright.model.events import DetectNotExecutable, Event, Noted, ScriptOutput, ScriptTraced, Warned
 
 FLAGS = FlagSet(
     "builder",
@@ -87,13 +87,17 @@ def build(given: Given, environ: Mapping[str, str]) -> None:
     environ = environment.with_service_credentials(environ, patience, lambda line: print(line, flush=True))
     from stagewright.lifecycle.orders import order_of
     from stagewright.services.cell import stage_on_cell
+    from stagewright.services.tracing import trace_beside
     from stagewright.wiring.lifecycle import open_cell
 
     if "TMPDIR" in environ:
         tempfile.tempdir = environ["TMPDIR"]
     order, policy = order_of(given, environ, Path.cwd())
     cell = open_cell(
-        Path(given.text("buildpacksDir")).absolute(), Path(given.text("buildpacksDownloadDir")).absolute(), policy
+        Path(given.text("buildpacksDir")).absolute(),
+        Path(given.text("buildpacksDownloadDir")).absolute(),
+        trace_beside(order.result),
+        policy,
     )
     stage_on_cell(order, cell, show)
 
@@ -109,6 +113,11 @@ def show(event: Event) -> None:
             _write(sys.stdout, "WARNING: buildpack script '/bin/detect' is not executable")
         case Noted(text=line):
             _write(sys.stdout, line)
+        case ScriptTraced(buildpack=buildpack, script=script, first=first):
+            from stagewright.staging.trace_words import log_lines
+
+            for line in log_lines(buildpack, script, first=first):
+                _write(sys.stdout, line)
         case _:
             pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stagewright.errors import Fault
 from stagewright.model.build import Droplet, WrittenImage
@@ -12,6 +13,9 @@ from stagewright.model.digest import Digest
 from stagewright.model.names import AppName, BuildId, StackName
 from stagewright.model.plan import Action, Plan
 from stagewright.model.tree import Difference
+
+if TYPE_CHECKING:
+    from stagewright.model.trace import ScriptTrace, TracedBuildpack
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,16 @@ class DetectNotExecutable:
 
 
 @dataclass(frozen=True)
+class ScriptTraced:
+    """A script of a traced build ended; all texts are masked."""
+
+    buildpack: TracedBuildpack
+    script: ScriptTrace
+    first: bool
+    """Whether nothing was told of that buildpack before."""
+
+
+@dataclass(frozen=True)
 class TimeSpent:
     """Where the time of a staging went, in seconds: that of the scripts apart from the platform's own."""
 
@@ -141,6 +155,7 @@ Event = (
     | Noted
     | Warned
     | DetectNotExecutable
+    | ScriptTraced
     | BuildStaged
     | BuildTested
     | BuildFailed

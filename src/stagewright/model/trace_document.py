@@ -51,8 +51,8 @@ def trace_document(trace: Trace) -> dict[str, object]:
         "started": _moment(trace.started),
         "ended": _moment(trace.ended),
         "outcome": trace.outcome,
-        "buildpacks": [_buildpack(one) for one in trace.buildpacks],
-        "scripts": [_script(one) for one in trace.scripts],
+        "buildpacks": [buildpack_document(one) for one in trace.buildpacks],
+        "scripts": [script_document(one) for one in trace.scripts],
     }
 
 
@@ -80,7 +80,8 @@ def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _buildpack(one: TracedBuildpack) -> dict[str, object]:
+def buildpack_document(one: TracedBuildpack) -> dict[str, object]:
+    """A buildpack as plain JSON values."""
     return {
         "reference": one.reference,
         "name": one.name,
@@ -91,7 +92,8 @@ def _buildpack(one: TracedBuildpack) -> dict[str, object]:
     }
 
 
-def _script(one: ScriptTrace) -> dict[str, object]:
+def script_document(one: ScriptTrace) -> dict[str, object]:
+    """One run of a script as plain JSON values."""
     change = one.environment
     changed = {name: {"before": value.before, "after": value.after} for name, value in change.changed.items()}
     return {

@@ -56,6 +56,8 @@ class StageOrder:
     """Whether the app is built to be tested."""
     remembered: bool = True
     """Whether the result is kept for a later --if-changed."""
+    trace: bool | None = None
+    """Whether the build is traced; None leaves that to the app's environment."""
 
 
 @dataclass(frozen=True)

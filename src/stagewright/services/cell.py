@@ -10,6 +10,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from stagewright.model.variables import Variables
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import BuildRecords, Workspace
 from stagewright.ports.sandbox import Sandbox
+from stagewright.services.tracing import asks_for_trace, trace_beside, tracing
 from stagewright.staging.building import Building, Tools
 from stagewright.staging.facts import Facts
 from stagewright.staging.planner import turns
@@ -82,20 +84,26 @@ def stage_on_cell(order: CellOrder, parts: CellParts, events: EventSink) -> None
     contents = Path(tempfile.mkdtemp(prefix="contents"))
     try:
         workspace = _workspace(order, contents)
-        building = Building(_request(order, parts, events), workspace, _tools(order, parts, events))
-        try:
-            facts = building.run()
-        except (ScriptFailed, NoBuildpackMatched) as problem:
-            if _counts_as_no_match(problem):
-                raise NoBuildpackMatched(order.build_dir.name, order.keys) from problem
-            _write_result(order, building.request, building.facts, workspace, None)
-            raise
-        except Exception:
-            _write_result(order, building.request, building.facts, workspace, None)
-            raise
-        _write_result(order, building.request, facts, workspace, facts.decided.processes if facts.decided else None)
+        request = _request(order, parts, events)
+        with _tools(order, parts, events, request, workspace) as tools:
+            _build(order, Building(request, workspace, tools))
     finally:
         remove_tree(contents)
+
+
+def _build(order: CellOrder, building: Building) -> None:
+    """Run the building and write result.json, where there is something to say."""
+    try:
+        facts = building.run()
+    except (ScriptFailed, NoBuildpackMatched) as problem:
+        if _counts_as_no_match(problem):
+            raise NoBuildpackMatched(order.build_dir.name, order.keys) from problem
+        _write_result(order, building, building.facts, None)
+        raise
+    except Exception:
+        _write_result(order, building, building.facts, None)
+        raise
+    _write_result(order, building, facts, facts.decided.processes if facts.decided else None)
 
 
 def byte_size(size: int) -> str:
@@ -175,8 +183,11 @@ def _stack(name: str) -> Stack:
     return Stack(stack, platform.machine(), here, here, layer)
 
 
-def _tools(order: CellOrder, parts: CellParts, events: EventSink) -> Tools:
-    return Tools(
+def _tools(
+    order: CellOrder, parts: CellParts, events: EventSink, request: BuildRequest, workspace: Workspace
+) -> AbstractContextManager[Tools]:
+    """What the building works with; a trace goes beside result.json, where the platform finds it."""
+    tools = Tools(
         sandbox=parts.sandbox,
         records=parts.records,
         variables=Variables(platform=order.environment),
@@ -188,6 +199,8 @@ def _tools(order: CellOrder, parts: CellParts, events: EventSink) -> Tools:
         layers=order.cache,
         keep_owners=True,
     )
+    wanted = asks_for_trace(order.environment)
+    return tracing(tools, request, workspace, str(trace_beside(order.result)), wanted=wanted)
 
 
 def _counts_as_no_match(problem: ScriptFailed | NoBuildpackMatched) -> bool:
@@ -195,11 +208,9 @@ def _counts_as_no_match(problem: ScriptFailed | NoBuildpackMatched) -> bool:
     return isinstance(problem, NoBuildpackMatched) or problem.script is Script.DETECT
 
 
-def _write_result(
-    order: CellOrder, request: BuildRequest, facts: Facts, workspace: Workspace, processes: Processes | None
-) -> None:
+def _write_result(order: CellOrder, building: Building, facts: Facts, processes: Processes | None) -> None:
     """Nothing is written while a supplying buildpack is at work, nor where none matched (§1.4)."""
-    chosen = turns(request, facts)
+    chosen, workspace = turns(building.request, facts), building.workspace
     if chosen is None or not _reached_final(chosen, facts):
         return
     entries = tuple(_entry(turn, facts, workspace) for turn in chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from stagewright.model.plan import Plan
 from stagewright.ports.events import EventSink, deaf
 from stagewright.ports.keeping import Workspace
 from stagewright.services.asked import StageOrder
-from stagewright.services.opening import cache_of, opened, telling, tools_of
+from stagewright.services.opening import Opened, cache_of, opened, telling, tools_of
 from stagewright.services.platform import Platform
 from stagewright.services.prepare import check_targets, result_key
-from stagewright.staging.building import Building, ShellOnFailure
+from stagewright.services.tracing import asks_for_trace, tracing
+from stagewright.staging.building import Building, ShellOnFailure, Tools
 from stagewright.staging.facts import EarlierResult, Facts
 from stagewright.staging.problems import NotReproducible
 from stagewright.staging.stopwatch import Stopwatch
@@ -49,8 +50,8 @@ def _stage(
         key = result_key(request, platform.records.installation_key())
         facts = _facts(order, platform, request, key, workspace)
         cache = cache_of(begun) if facts.earlier is None else nullcontext()
-        with platform.stacks.hold(request.stack.name), cache:
-            facts = Building(request, workspace, tools_of(begun), facts, on_failure).run()
+        with platform.stacks.hold(request.stack.name), cache, _tools(begun) as tools:
+            facts = Building(request, workspace, tools, facts, on_failure).run()
         with watch.timing("records"):
             droplet = _finish(platform, request, facts, key if order.remembered else None)
         with watch.timing("removal"):
@@ -61,6 +62,13 @@ def _stage(
     )
     events(staged)
     return staged
+
+
+def _tools(begun: Opened) -> AbstractContextManager[Tools]:
+    """What the building works with; it is traced where a person or the app asks for that."""
+    asked, request = begun.order.trace, begun.request
+    wanted = asks_for_trace(request.env) if asked is None else asked
+    return tracing(tools_of(begun), request, begun.workspace, f"stagewright trace show {request.id}", wanted=wanted)
 
 
 def plan(order: StageOrder, platform: Platform, events: EventSink) -> tuple[BuildRequest, Plan, Facts]:
@@ -80,7 +88,9 @@ def check_reproducible(
     """Stage twice, the second time with an empty cache, and compare. Raises NotReproducible naming the paths that differ."""
     first = stage(order, platform, events, on_failure)
     other_path = first.droplet.path.with_name(f".{first.droplet.path.name}.second-{first.build.short}")
-    again = replace(order, droplet=other_path, images=(), no_cache=True, if_changed=False, remembered=False)
+    again = replace(
+        order, droplet=other_path, images=(), no_cache=True, if_changed=False, remembered=False, trace=False
+    )
     try:
         events(Noted("Staging once more, with an empty cache, to compare."))
         second = stage(again, platform, deaf)

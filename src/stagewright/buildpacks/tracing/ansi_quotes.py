@@ -1,4 +1,7 @@
-"""Secrets in what bash quoted: xtrace writes control characters and the like as ``$'…'``, where no mask would know them."""
+"""Secrets in what bash quoted, where no mask would know them.
+
+xtrace writes control characters and the like as ``$'…'``, and what ``[[ … ]]`` compares with backslashes: ``[[ x == \\a\\b ]]``.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,20 @@ from stagewright.model.trace import Mask
 
 _QUOTED = re.compile(r"\$'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|(.))", re.DOTALL)
+_BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 _LETTERS = {"a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 def masked_through_quotes(text: str, mask: Mask) -> str:
-    """``text`` masked, as it stands and with each ``$'…'`` read as what it means (bash(1), "Quoting")."""
+    """``text`` masked, as it stands, with each ``$'…'`` read as what it means, and without backslashes (bash(1), "Quoting")."""
     if "$'" in text:
         text = _QUOTED.sub(lambda found: _masked(found, mask), text)
-    return mask(text)
+    text = mask(text)
+    if "\\" in text:
+        meant = _BACKSLASH.sub(r"\1", text)
+        masked = mask(meant)
+        return text if masked == meant else masked
+    return text
 
 
 def _masked(found: re.Match[str], mask: Mask) -> str:

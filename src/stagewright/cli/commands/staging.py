@@ -121,6 +121,9 @@ def stage(
     check_reproducible: Annotated[
         bool, typer.Option("--check-reproducible", help="Stage twice and compare the droplets.")
     ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Tell and keep what each script did; 'trace show APP' shows it again.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Stage an app: source becomes a droplet, and an image.
@@ -137,6 +140,7 @@ def stage(
         flags = flags_of(buildpack, stack, env, env_file, command, name, memory, disk)
         order = order_of(path, flags, droplet, image, timeout, no_cache, if_changed)
         order = replace(order, posts=tuple(post_buildpack or ()), services=tuple(service or ()), strict_cf=strict_cf)
+        order = replace(order, trace=trace or None)
         with cancelled_by_signals(), log_of(as_json) as log:
             platform = platform_of(sandbox, log)
             events = told.watching(log.event)

@@ -25,6 +25,7 @@ from stagewright.model.events import (
     PlanMade,
     Progressed,
     ScriptOutput,
+    ScriptTraced,
     TimeSpent,
     Warned,
 )
@@ -41,6 +42,7 @@ NAMES: Mapping[type[Event], str] = {
     Noted: "noted",
     Warned: "warned",
     DetectNotExecutable: "detect.not-executable",
+    ScriptTraced: "script.traced",
     BuildStaged: "build.staged",
     BuildTested: "tests.passed",
     BuildFailed: "build.failed",
@@ -102,6 +104,14 @@ def _fields(event: Event) -> dict[str, object]:
             return {"text": text}
         case DetectNotExecutable(buildpack=buildpack):
             return {"buildpack": buildpack}
+        case ScriptTraced():
+            return _traced(event)
+        case BuildStaged() | BuildTested() | BuildFailed():
+            return _ended(event)
+
+
+def _ended(event: BuildStaged | BuildTested | BuildFailed) -> dict[str, object]:
+    match event:
         case BuildStaged():
             return _staged(event)
         case BuildTested():
@@ -125,6 +135,16 @@ def _fields(event: Event) -> dict[str, object]:
 
 def _action(action: Action) -> dict[str, object]:
     return action_document(action)
+
+
+def _traced(event: ScriptTraced) -> dict[str, object]:
+    """As in the trace, but for the commands, of which there are too many for a line."""
+    from stagewright.model.trace_document import buildpack_document, script_document
+
+    script = {name: value for name, value in script_document(event.script).items() if name != "buildpack"}
+    xtrace = event.script.xtrace
+    told = {"coverage": xtrace.coverage, "commands": len(xtrace.commands), "truncated": xtrace.truncated}
+    return {"buildpack": buildpack_document(event.buildpack), "first": event.first, **script, "xtrace": told}
 
 
 def _staged(event: BuildStaged) -> dict[str, object]:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from importlib import resources
 
 from stagewright.cli.show.markup import Markup, element, joined
-from stagewright.cli.show.trace_tree import identity_lines, wrote_words
 from stagewright.model.quantities import show_duration, show_size
 from stagewright.model.trace import ScriptTrace, Trace, TracedCommand
 from stagewright.model.trace_timing import TimedPlace, places, slowest
+from stagewright.staging.trace_words import identity_lines, wrote_words
 
 _SLOWEST = 15
 _AT_LEAST = 5

@@ -6,14 +6,14 @@ Pure, like wording: lines of words, each with a style; what prints them knows wh
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stagewright.cli.show.safety import harmless
 from stagewright.model.quantities import show_duration, show_size
 from stagewright.model.trace import EnvironmentChange, ScriptTrace, Trace, TracedBuildpack, TracedCommand
 from stagewright.model.trace_timing import places, slowest
-from stagewright.model.tree import Difference
+from stagewright.staging.trace_words import identity_lines, wrote_words, xtrace_words
 
 _BAR = 12
 _PLACES = 4
@@ -54,27 +54,9 @@ def trace_tree(trace: Trace, full: bool = False) -> Node:
 def _buildpack(
     buildpack: TracedBuildpack, scripts: Iterable[ScriptTrace], seconds: float, total: float, full: bool
 ) -> Node:
-    origin = tuple(Node(line, "detail") for line in identity_lines(buildpack))
+    origin = tuple(Node(harmless(line), "detail") for line in identity_lines(buildpack))
     nodes = (script_node(script, total, full) for script in sorted(scripts, key=lambda one: -one.seconds))
     return Node(f"{_share(seconds, total)}  {harmless(str(buildpack))}", "title", (*origin, *nodes))
-
-
-def identity_lines(buildpack: TracedBuildpack) -> Iterator[str]:
-    """Which buildpack that was: reference, digest, and for git the last commits."""
-    yield f"{harmless(buildpack.reference)}, {harmless(buildpack.dialect)}, {buildpack.digest}"
-    origin = buildpack.origin
-    plain = [f"{name} {_said(value)}" for name, value in origin.items() if not isinstance(value, list | Mapping)]
-    if plain:
-        yield harmless(", ".join(plain))
-    commits = origin.get("commits")
-    for commit in commits if isinstance(commits, list) else []:
-        if isinstance(commit, Mapping):
-            said = {name: harmless(_said(commit.get(name, ""))) for name in ("commit", "date", "author", "subject")}
-            yield f"{said['commit'][:12]}  {said['date']}  {said['author']}: {said['subject']}"
-
-
-def _said(value: object) -> str:
-    return {True: "yes", False: "no", None: "unknown"}[value] if isinstance(value, bool | None) else str(value)
 
 
 def script_node(script: ScriptTrace, total: float, full: bool) -> Node:
@@ -101,21 +83,7 @@ def script_lines(script: ScriptTrace, full: bool) -> Iterator[str]:
         if full and change.largest:
             yield f"  largest: {', '.join(f'{harmless(file.path)} ({show_size(file.size)})' for file in change.largest)}"
     yield from _environment_lines(script.environment, full)
-    commands = len(script.xtrace.commands)
-    more = " and more that are not kept" if script.xtrace.truncated else ""
-    told = f": {commands} {'command' if commands == 1 else 'commands'}{more}" if commands or more else ""
-    yield f"xtrace {harmless(script.xtrace.coverage)}{told}"
-
-
-def wrote_words(change: Difference) -> str:
-    """What was done to one tree, in words."""
-    parts = (
-        ("added", change.added, change.bytes_added),
-        ("changed", change.changed, change.bytes_changed),
-        ("removed", change.removed, change.bytes_removed),
-    )
-    said = [f"{count:,} {what} ({show_size(size)})" for what, count, size in parts if count]
-    return ", ".join(said) or "nothing"
+    yield f"xtrace {harmless(xtrace_words(script))}"
 
 
 def _environment_lines(change: EnvironmentChange, full: bool) -> Iterator[str]:

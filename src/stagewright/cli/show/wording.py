@@ -24,6 +24,7 @@ from stagewright.model.events import (
     PlanMade,
     Progressed,
     ScriptOutput,
+    ScriptTraced,
     TimeSpent,
     Warned,
 )
@@ -70,12 +71,10 @@ def lines_of(event: Event) -> Iterator[Line]:
             yield Line(Role.WARNING, harmless(text))
         case DetectNotExecutable(buildpack=buildpack):
             yield Line(Role.WARNING, f"buildpack script '/bin/detect' of {harmless(buildpack)} is not executable")
-        case BuildStaged():
-            yield from _staged(event)
-        case BuildTested():
-            yield from _tested(event)
-        case BuildFailed():
-            yield from _failed(event)
+        case ScriptTraced():
+            yield from _traced(event)
+        case BuildStaged() | BuildTested() | BuildFailed():
+            yield from _ended(event)
 
 
 def _begun(event: BuildStarted) -> Iterator[Line]:
@@ -111,6 +110,13 @@ def _finished(event: ActionFinished) -> Iterator[Line]:
     said = [event.says] if event.says else []
     wrote = _wrote(event.wrote)
     yield Line(Role.DETAIL, "; ".join([*said, *([wrote] if wrote else []), f"took {took}"]))
+
+
+def _traced(event: ScriptTraced) -> Iterator[Line]:
+    from stagewright.staging.trace_words import log_lines  # who traces nothing does not wait for it
+
+    for line in log_lines(event.buildpack, event.script, first=event.first):
+        yield Line(Role.DETAIL, harmless(line))
 
 
 def _wrote(wrote: Mapping[str, Difference]) -> str:
@@ -171,8 +177,14 @@ _WHOSE = {
 }
 
 
-def _failed(event: BuildFailed) -> Iterator[Line]:
-    yield from failure_lines(event.brief, event.hint, event.details, event.fault)
+def _ended(event: BuildStaged | BuildTested | BuildFailed) -> Iterator[Line]:
+    match event:
+        case BuildStaged():
+            yield from _staged(event)
+        case BuildTested():
+            yield from _tested(event)
+        case BuildFailed():
+            yield from failure_lines(event.brief, event.hint, event.details, event.fault)
 
 
 def failure_lines(brief: str, hint: str, details: str, fault: Fault) -> Iterator[Line]:
