@@ -114,7 +114,9 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     (place / "app" / "Procfile").write_text("worker: run\n")
     compiling("shell").write(place / "buildpacks" / xxhash_name("shell"))
     flags = {
-        "buildDir": "app", "buildpacksDir": "buildpacks", "buildpackOrder": "shell",
+        "buildDir": "app",
+        "buildpacksDir": "buildpacks",
+        "buildpackOrder": "shell",
         **{name: name for name in ("buildpacksDownloadDir", "buildArtifactsCacheDir")},
         **{name: f"out/{name}" for name in ("outputDroplet", "outputMetadata", "outputBuildArtifactsCache")},
     }

@@ -210,6 +210,15 @@ def test_an_app_is_staged_and_started_on_a_bare_root(cell: Cell, tmp_path: Path)
     assert of_app["HOME"] == "/home/vcap/app"
 
 
+def test_it_traces_on_a_bare_root(cell: Cell) -> None:
+    """That takes files which are no modules, and must be there as well."""
+    install(cell)
+    staged = cell.run("/tmp/lifecycle/builder", "-buildpackOrder=shell", env={**PLAIN, "STAGEWRIGHT_TRACE": "1"})
+    assert staged.returncode == 0, staged.stderr
+    assert "xtrace     bash: " in staged.stdout
+    assert json.loads((cell.root / "tmp/result.json.trace.json").read_text())
+
+
 def test_nobody_detects(cell: Cell) -> None:
     install(cell, detect="exit 1")
     staged = cell.run("/tmp/lifecycle/builder", "-buildpackOrder", "shell")
