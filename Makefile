@@ -33,7 +33,8 @@ machine:
 stack: machine install
 	@$(RUN)/stagewright stack create debian12 --if-missing
 
-lifecycle: machine install
+lifecycle: install
+	@scripts/prepare-machine pack
 	@scripts/make-lifecycle
 
 demo: stack
