@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from tests.values import buildpack, request
 
-from stagewright.model.build import ImageForm, ImageTarget
+from stagewright.model.build import BuildRequest, Droplet, ImageForm, ImageTarget
 from stagewright.model.buildpack import Buildpack, Dialect, Script
 from stagewright.model.plan import Plan, Role, RunScript, Verb
-from stagewright.staging.facts import Detection, Facts
-from stagewright.staging.planner import plan
+from stagewright.model.process import Processes
+from stagewright.staging.facts import Detection, EarlierResult, Facts
+from stagewright.staging.planner import plan, post_turns, turns
 from stagewright.staging.problems import DialectNotSupported, NoTests, ScriptMissing
 
 SUPPLIES = buildpack("tools", Script.SUPPLY)
@@ -81,6 +82,51 @@ def test_a_last_buildpack_that_can_neither_finalize_nor_compile_is_refused() -> 
 def test_a_cloud_native_buildpack_is_refused_by_name() -> None:
     with pytest.raises(DialectNotSupported, match="cnb"):
         plan(request(buildpack("native", Script.DETECT, dialect=Dialect.CLOUD_NATIVE)), Facts())
+
+
+def reused(made: BuildRequest) -> list[tuple[str, str]]:
+    stack = made.stack
+    droplet = Droplet(
+        Path("/nowhere/shop.tgz"),
+        stack.digest,
+        stack.digest,
+        1,
+        1,
+        made.app,
+        stack.name,
+        stack.digest,
+        (),
+        "",
+        Processes(),
+    )
+    return steps(plan(made, Facts(earlier=EarlierResult(droplet, "7b0c7d1e"), droplet=droplet)))
+
+
+def test_a_reuse_says_of_every_script_and_post_buildpack_that_it_is_skipped() -> None:
+    heroku = replace(COMPILES, dialect=Dialect.HEROKU)
+    assert reused(replace(request(heroku), posts=(SUPPLIES,))) == [
+        ("skip", "detect old"),
+        ("skip", "compile old"),
+        ("skip", "supply post-buildpack tools"),
+        ("reuse", "droplet"),
+    ]
+
+
+def test_a_reuse_after_detection_says_so_of_detect() -> None:
+    assert reused(replace(request(WHOLE, COMPILES, named=False), posts=(SUPPLIES,))) == [
+        ("skip", "detect python"),
+        ("skip", "detect old"),
+        ("skip", "supply post-buildpack tools"),
+        ("reuse", "droplet"),
+    ]
+
+
+def test_the_index_of_a_post_buildpack_is_known_before_detection() -> None:
+    detecting = replace(request(WHOLE, COMPILES, named=False), posts=(SUPPLIES,))
+    found = Facts(detections=(Detection(WHOLE, matched=True, says="python"),))
+    chosen = turns(detecting, found)
+    assert chosen is not None
+    assert post_turns(detecting) == chosen[1:]
 
 
 @pytest.mark.parametrize(("wrote", "verb"), [(None, Verb.RUN), (False, Verb.RUN), (True, Verb.SKIP)])

@@ -39,7 +39,7 @@ from stagewright.staging.documents import plan_document
 from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.output import Masker
-from stagewright.staging.planner import plan, turns
+from stagewright.staging.planner import plan, post_turns, turns
 from stagewright.staging.problems import AppTestsFailed, NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
 from stagewright.staging.scripts import ScriptRunner, bits_of
 from stagewright.staging.stopwatch import Stopwatch
@@ -189,8 +189,8 @@ class Building:
 
     def _lay_out_caches(self) -> None:
         """A cache for every buildpack whose turn is known, and for the final one in any case; all others are removed, from before
-        the first script on (§1.2 step 1)."""
-        known = turns(self.request, self.facts) or ()
+        the first script on (§1.2 step 1). The turns of post-buildpacks are known before detection."""
+        known = turns(self.request, self.facts) or post_turns(self.request)
         needed = {"final", *(cache_directory(turn) for turn in known if turn.role is not Role.FINAL)}
         for path in tuple(self.workspace.cache.iterdir()):
             if path.name not in needed or path.is_symlink() or not path.is_dir():
@@ -302,5 +302,5 @@ class Building:
         failed = next((d for d in self.facts.detections if d.failed is not None), None)
         if failed is not None and failed.failed is not None:
             self.tools.events(Warned(f"No buildpack matched, and the detect of {failed.buildpack} failed."))
-            raise ScriptFailed(str(failed.buildpack), Script.DETECT, failed.failed, ())
+            raise ScriptFailed(str(failed.buildpack), Script.DETECT, failed.failed, (), Role.CANDIDATE)
         raise NoBuildpackMatched(str(self.request.app), tried)

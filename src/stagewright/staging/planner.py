@@ -57,17 +57,20 @@ def turns(request: BuildRequest, facts: Facts) -> tuple[Turn, ...] | None:
         built_by = (facts.matched.buildpack,)
     else:
         return None
-    everybody = (*built_by, *request.posts)
-    return tuple(
-        Turn(buildpack, _role(position, len(built_by)), position, len(everybody))
-        for position, buildpack in enumerate(everybody)
+    posts = post_turns(request)
+    count = len(built_by) + len(posts)
+    building = (
+        Turn(buildpack, Role.FINAL if position == len(built_by) - 1 else Role.SUPPLYING, position, count)
+        for position, buildpack in enumerate(built_by)
     )
+    return (*building, *posts)
 
 
-def _role(position: int, builders: int) -> Role:
-    if position >= builders:
-        return Role.POST
-    return Role.FINAL if position == builders - 1 else Role.SUPPLYING
+def post_turns(request: BuildRequest) -> tuple[Turn, ...]:
+    """The post-buildpacks, each with its part: known before detection, since that finds exactly one buildpack."""
+    before = len(request.buildpacks) if request.named else 1
+    count = before + len(request.posts)
+    return tuple(Turn(buildpack, Role.POST, before + place, count) for place, buildpack in enumerate(request.posts))
 
 
 def check_turns(chosen: tuple[Turn, ...]) -> None:
@@ -103,8 +106,7 @@ def _candidates(buildpacks: tuple[Buildpack, ...]) -> Iterator[Turn]:
 def _scripts(request: BuildRequest, chosen: tuple[Turn, ...], facts: Facts) -> Iterator[Action]:
     for turn in chosen:
         because = _because(request, turn, len(chosen) == 1)
-        rules = rules_of(turn.buildpack)
-        for script in rules.scripts(turn, named=bool(request.named), testing=request.testing):
+        for script in _building_scripts(request, turn):
             yield _script_action(request, RunScript(script, turn), Verb.RUN, because)
         if _may_release(turn) and not request.testing:
             wrote = facts.wrote_launch.get(turn.position)
@@ -112,6 +114,10 @@ def _scripts(request: BuildRequest, chosen: tuple[Turn, ...], facts: Facts) -> I
             yield _script_action(request, RunScript(Script.RELEASE, turn), verb, _release_because(turn, wrote))
     if not request.testing:
         yield _script_like(request, ReadProcesses(), "a droplet says how the app is started")
+
+
+def _building_scripts(request: BuildRequest, turn: Turn) -> tuple[Script, ...]:
+    return rules_of(turn.buildpack).scripts(turn, named=bool(request.named), testing=request.testing)
 
 
 def _because(request: BuildRequest, turn: Turn, alone: bool) -> str:
@@ -171,9 +177,11 @@ def _reuse(request: BuildRequest, facts: Facts) -> Iterator[Action]:
     assert facts.earlier is not None  # noqa: S101 - the caller asked
     build = facts.earlier.build[:8]
     because = f"source, buildpacks, stack and environment are those of build {build}"
-    for turn in _candidates(request.buildpacks):
-        script = Script.SUPPLY if request.named else Script.DETECT
-        yield _script_action(request, RunScript(script, turn), Verb.SKIP, because)
+    for turn in () if request.named else _candidates(request.buildpacks):
+        yield _script_action(request, RunScript(Script.DETECT, turn), Verb.SKIP, because)
+    for turn in turns(request, facts) or post_turns(request):
+        for script in _building_scripts(request, turn):
+            yield _script_action(request, RunScript(script, turn), Verb.SKIP, because)
     yield Action(PackDroplet(), Verb.REUSE, because, facts.earlier.droplet.tree)
     for target in request.images:
         yield _script_like(request, WriteImage(target), "--image was given")
