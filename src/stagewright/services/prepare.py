@@ -15,7 +15,7 @@ from stagewright.buildpacks.dialects import strictly_cloudfoundry
 from stagewright.droplets import facts_path
 from stagewright.errors import UsageProblem
 from stagewright.model.build import AppManifest, BuildRequest, ImageForm, Package
-from stagewright.model.buildpack import Buildpack, BuildpackRef
+from stagewright.model.buildpack import Buildpack, BuildpackRef, Dialect
 from stagewright.model.containers import Limits
 from stagewright.model.digest import Digest
 from stagewright.model.events import Noted, Progressed, Warned
@@ -120,7 +120,9 @@ def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
 
 def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
     """The key of all that goes into a droplet. Values of variables enter by HMAC: nobody can try passwords against a record."""
-    env = json.dumps([sorted(request.env.items()), request.services], sort_keys=True).encode()
+    env = json.dumps(
+        [sorted(request.env.items()), request.services]
+    ).encode()  # which database is the first counts, too
     start = json.dumps([request.manifest.command, [[p.type, p.command] for p in request.manifest.processes.types]])
     return key_of(
         "result",
@@ -132,11 +134,17 @@ def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
         *(f"{buildpack.dialect} {buildpack.digest}" for buildpack in request.buildpacks),
         "post",
         *(f"{buildpack.dialect} {buildpack.digest}" for buildpack in request.posts),
-        request.source_version,
+        request.source_version if _tells_source_version(request) else None,
         hmac.new(installation_key, env, hashlib.sha256).hexdigest(),
         start,
         str(request.limits.memory),
+        str(request.limits.disk),
     )
+
+
+def _tells_source_version(request: BuildRequest) -> bool:
+    """Only scripts of Heroku's form are told it."""
+    return any(buildpack.dialect is Dialect.HEROKU for buildpack in (*request.buildpacks, *request.posts))
 
 
 def _receive(order: StageOrder, platform: Platform, workspace: Workspace, events: EventSink) -> Package:

@@ -20,13 +20,18 @@ LOCALE = "C.UTF-8"
 
 RUN_DPKG_STATUS = "STAGEWRIGHT_RUN_DPKG_STATUS"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_NAME = 255
+"""Characters: in ENV_DIR a name is that of a file."""
 
 
 def check_variables(env: Mapping[str, str]) -> None:
-    """Raise BadVariable for a name that Cloud Foundry refuses (VCAP_*, PORT) or no shell can read, or a value with a NUL."""
+    """Raise BadVariable for a name that Cloud Foundry refuses (VCAP_*, PORT) or no shell can read, one that no file
+    can have, or a value with a NUL."""
     for name, value in env.items():
         if not _NAME.fullmatch(name):
             raise BadVariable(name, "a name is made of letters, digits and '_', and does not begin with a digit")
+        if len(name) > _LONGEST_NAME:
+            raise BadVariable(f"{name[:40]}…", f"a name has at most {_LONGEST_NAME} characters")
         if name.startswith("VCAP_") or name == "PORT":
             raise BadVariable(name, "the platform sets it itself")
         if "\0" in value:
