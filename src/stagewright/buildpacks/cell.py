@@ -6,7 +6,7 @@ Rule: contracts/cloudfoundry-staging.md §1.1 (directories, root resolution) and
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,8 +25,11 @@ from stagewright.trees import remove_tree
 class MalformedKey(MalformedBuildpack):
     """What lies where a key says is no buildpack; the message is the reference's, which operators search their logs for."""
 
+    post: bool = False
+    """Whether it should have been a post-buildpack."""
+
     def brief(self) -> str:
-        return f"malformed buildpack does not contain a /bin dir: {self.reference}"
+        return f"malformed {'post-' if self.post else ''}buildpack does not contain a /bin dir: {self.reference}"
 
 
 @dataclass(eq=False)
@@ -78,6 +81,13 @@ class CellBuildpacks:
         except Problem as problem:
             raise NotFetched(str(ref).partition("#")[0], isinstance(ref, GitRef), problem) from problem
         return fetched.size
+
+    def obtain_post(self, key: str) -> Buildpack:
+        """A post-buildpack, as `obtain` does. Raises MalformedKey, which says so."""
+        try:
+            return self.obtain(key)
+        except MalformedKey as malformed:
+            raise replace(malformed, post=True) from malformed
 
     def obtain(self, key: str) -> Buildpack:
         """The buildpack of a key, where it lies. Raises MalformedKey.

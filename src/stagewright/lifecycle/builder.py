@@ -90,7 +90,7 @@ def build(given: Given, environ: Mapping[str, str]) -> None:
     from stagewright.services.tracing import trace_beside
     from stagewright.wiring.lifecycle import open_cell
 
-    if "TMPDIR" in environ:
+    if environ.get("TMPDIR"):
         tempfile.tempdir = environ["TMPDIR"]
     order, policy = order_of(given, environ, Path.cwd())
     cell = open_cell(

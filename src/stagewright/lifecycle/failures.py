@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stagewright.buildpacks.cell import MalformedKey
-from stagewright.buildpacks.dialects.cloudfoundry import BadRelease
+from stagewright.buildpacks.dialects.cloudfoundry import BadBuildpackDocument, BadRelease
 from stagewright.errors import Problem
 from stagewright.lifecycle.credhub import CredhubFailed
 from stagewright.lifecycle.platform_options import BadPlatformOptions
@@ -13,6 +13,7 @@ from stagewright.packages.procfile import BadProcfile
 from stagewright.staging.problems import (
     NoBuildpackMatched,
     PlaceReplaced,
+    ProfileBlocked,
     ScriptFailed,
     ScriptMissing,
     ScriptNotExecutable,
@@ -38,7 +39,7 @@ def failure_of(problem: Problem) -> tuple[int, str]:
             return SUPPLY, _NO_SUPPLY
         case ScriptMissing(script=Script.RELEASE):
             return RELEASE, f"{_RELEASE}: {problem.brief()}"
-        case ScriptMissing():
+        case ScriptMissing() | ProfileBlocked() | BadBuildpackDocument(role=Role.POST) | MalformedKey(post=True):
             return COMPILE, f"{_COMPILE}: {problem.brief()}"
         case ScriptFailed() | ScriptNotExecutable() | PlaceReplaced():
             return _script(problem)

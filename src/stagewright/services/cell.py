@@ -150,7 +150,7 @@ def _request(order: CellOrder, parts: CellParts, events: EventSink) -> BuildRequ
         manifest=AppManifest(),
         limits=_NO_LIMITS,
         droplet=order.droplet,
-        posts=tuple(parts.buildpacks.obtain(key) for key in order.posts),
+        posts=tuple(parts.buildpacks.obtain_post(key) for key in order.posts),
         cache_archive=order.cache_archive,
         needs_process=False,
     )

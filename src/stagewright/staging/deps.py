@@ -53,7 +53,8 @@ def write_launch_profile(
     """Make what buildpacks of ``indices`` supplied be found at run time; returns the names of what was written to ``profile_d``.
 
     ``profile_d/SCRIPT`` puts their bin and lib on the search paths, the highest index first, and each of their profile.d/F
-    becomes ``profile_d/INDEX_F``.
+    becomes ``profile_d/INDEX_F``. Raises OSError where what scripts left is in the way: a name
+    that is too long with its index, a directory that is closed to us.
     """
     written = []
     with _opened(profile_d) as target:

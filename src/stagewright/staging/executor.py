@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from stagewright.buildpacks.dialects import cloudfoundry, rules_of
 from stagewright.documents import NotReadable, load_yaml, plain
@@ -19,16 +22,19 @@ from stagewright.ports.keeping import Workspace
 from stagewright.staging.deps import write_launch_profile
 from stagewright.staging.facts import Detection, Facts
 from stagewright.staging.planner import turns
-from stagewright.staging.problems import NotCompatible
+from stagewright.staging.problems import NotCompatible, ProfileBlocked, ScriptFailed
 from stagewright.staging.processes import decide
-from stagewright.staging.scripts import ScriptRunner, builds, is_executable
+from stagewright.staging.scripts import Ran, ScriptRunner, builds, is_executable
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Snapshot, difference, remove_tree, snapshot
+from stagewright.trees.problems import from_write, reason_of
 
 if TYPE_CHECKING:
     from stagewright.staging.testing import AppTester
 
 _CANNOT_RUN = (126, 127)
+_LEFT_IN_THE_WAY = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM)
+"""How the system refuses what scripts chose the names and the modes of."""
 _MULTI_SUPPLY = "000_multi-supply.sh"
 """The name that libbuildpack gives it (contracts/cloudfoundry-staging.md §2.4)."""
 
@@ -82,27 +88,36 @@ class ScriptExecutor:
             # §1.2 step 2: warned about; where nobody may run it at all, the next buildpack is tried.
             self.events(DetectNotExecutable(str(step.buildpack)))
         if not is_executable(step):
-            ended = Exit(126, Cause.EXITED, 0.0)
+            ran = Ran(Exit(126, Cause.EXITED, 0.0), ())
         else:
             ran = self.runner.run(step, self._earlier(step, facts), answers=True)
-            ended = ran.exit
             self.runner.raise_limits(step, ran)
             says = mask(ran.answer.decode("utf-8", "replace").rstrip("\r\n"))
-            if ended.code > 128 or ended.code in _CANNOT_RUN:
-                failed = ended.code
-                self.events(Warned(f"bin/detect of {step.buildpack} could not say yes or no (exit code {ended.code})"))
-        matched = ended.code == 0
-        self.events(ActionFinished(action, ended.seconds, ended.code, says=says if matched else "no"))
+            if ran.exit.code > 128 or ran.exit.code in _CANNOT_RUN:
+                failed = ran.exit.code
+                self.events(
+                    Warned(f"bin/detect of {step.buildpack} could not say yes or no (exit code {ran.exit.code})")
+                )
+        matched = ran.exit.code == 0
+        self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code, says=says if matched else "no"))
         if not matched and step.turn.role is not Role.CANDIDATE:
-            raise NotCompatible(str(self.request.app), str(step.buildpack), says)
+            self._refuse(step, ran, says)
         found = Detection(step.buildpack, matched, says, failed)
         return replace(facts.after(action.key), detections=(*facts.detections, found))
+
+    def _refuse(self, step: RunScript, ran: Ran, says: str) -> NoReturn:
+        """A buildpack that was named does not say yes: because it will not, or because it could not speak at all."""
+        self.runner.require(step)
+        if ran.exit.code > 128 or ran.exit.code in _CANNOT_RUN:
+            raise ScriptFailed(str(step.buildpack), step.script, ran.exit.code, ran.tail, step.turn.role)
+        raise NotCompatible(str(self.request.app), str(step.buildpack), says)
 
     def _release(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         self.runner.require(step)
         ran = self.runner.run(step, self._earlier(step, facts), answers=True)
         self.runner.raise_for(step, ran)
-        said = cloudfoundry.parse_release(ran.answer, step.buildpack)
+        with _documents_of(step.turn):
+            said = cloudfoundry.parse_release(ran.answer, step.buildpack)
         self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
         return replace(facts.after(action.key), released={**facts.released, step.turn.position: said})
 
@@ -144,7 +159,8 @@ class ScriptExecutor:
         if builds(step) and step.turn.role is Role.SUPPLYING:
             facts = replace(facts, supplied=facts.supplied + 1)
         elif builds(step):
-            launch = cloudfoundry.read_launch(self.workspace.deps, step.turn.index, step.buildpack)
+            with _documents_of(step.turn):
+                launch = cloudfoundry.read_launch(self.workspace.deps, step.turn.index, step.buildpack)
             facts = replace(facts, wrote_launch={**facts.wrote_launch, step.turn.position: launch is not None})
         return facts
 
@@ -189,11 +205,16 @@ class ScriptExecutor:
         if not builds(step):
             return
         deps, profile_d, owner = self.workspace.deps, self.workspace.profile_d, self.runner.owner
-        if turn.role is Role.POST:
-            write_launch_profile(deps, profile_d, (turn.index,), f"{turn.index}_000_supply.sh", owner)
-        elif turn.role is Role.FINAL and not rules.KNOWS_DEPS:
-            indices = tuple(replace(turn, position=position).index for position in range(turn.position + 1))
-            write_launch_profile(deps, profile_d, indices, _MULTI_SUPPLY, owner)
+        try:
+            if turn.role is Role.POST:
+                write_launch_profile(deps, profile_d, (turn.index,), f"{turn.index}_000_supply.sh", owner)
+            elif turn.role is Role.FINAL and not rules.KNOWS_DEPS:
+                indices = tuple(replace(turn, position=position).index for position in range(turn.position + 1))
+                write_launch_profile(deps, profile_d, indices, _MULTI_SUPPLY, owner)
+        except OSError as error:
+            if error.errno not in _LEFT_IN_THE_WAY:
+                raise from_write(error, profile_d) from error
+            raise ProfileBlocked(str(step.buildpack), step.script, reason_of(error), turn.role) from error
 
     def _checkpoint(self) -> dict[str, Difference]:
         """What the script that just ended did to the trees."""
@@ -205,3 +226,12 @@ class ScriptExecutor:
 
     def _snapshots(self) -> dict[str, Snapshot]:
         return {name: snapshot(path) for name, path in self.runner.places().items()}
+
+
+@contextmanager
+def _documents_of(turn: Turn) -> Iterator[None]:
+    """A document that cannot be read is said to be that of a post-buildpack where it is one's."""
+    try:
+        yield
+    except cloudfoundry.BadBuildpackDocument as bad:
+        raise replace(bad, role=turn.role) from bad

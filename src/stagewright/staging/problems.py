@@ -103,8 +103,12 @@ class ScriptFailed(BuildpackProblem):
                 return "Read the last lines above; --shell-on-failure opens a shell where the tests ran."
             case Script.RELEASE:
                 return "This is for the buildpack's author to mend; a Procfile or --command does not need bin/release to succeed."
-            case Script.DETECT:
+            case Script.DETECT if self.role is Role.CANDIDATE:
                 return "Name the buildpack with --buildpack to go on without detection."
+            case Script.DETECT:
+                return (
+                    "Read the last lines above; with --strict-cf a named buildpack is not asked, as on Cloud Foundry."
+                )
             case _:
                 return "Read the last lines above; --shell-on-failure opens a shell in the build as it stands."
 
@@ -152,6 +156,26 @@ class PlaceReplaced(BuildpackProblem):
 
     def hint(self) -> str:
         return "A script may change what is in app, deps, profile.d and cache, but not replace these directories."
+
+
+@dataclass(eq=False)
+class ProfileBlocked(BuildpackProblem):
+    """What buildpacks supplied cannot be made to be found at run time, because of what they left in deps or in profile.d."""
+
+    buildpack: str
+    script: Script
+    says: str
+    role: Role = Role.FINAL
+
+    def brief(self) -> str:
+        return (
+            f"After {self.script} of the buildpack {self.buildpack} nothing could be written to profile.d: {self.says}."
+        )
+
+    def hint(self) -> str:
+        return (
+            "Names in deps/*/profile.d get the index before them and may then have 255 bytes; profile.d must stay open."
+        )
 
 
 @dataclass(eq=False)

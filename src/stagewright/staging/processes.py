@@ -33,12 +33,12 @@ def decide(request: BuildRequest, chosen: tuple[Turn, ...], facts: Facts, worksp
 def detected_name(chosen: tuple[Turn, ...], facts: Facts, workspace: Workspace) -> str:
     """What a droplet says was detected: the name in the final buildpack's config.yml, else what its detect printed (§1.4)."""
     final = next(turn for turn in chosen if turn.role is Role.FINAL)
-    found = [detection.says for detection in facts.detections if detection.matched]
-    return read_config(workspace.deps, final.index, final.buildpack).name or (found[-1] if found else "")
+    own = (found.says for found in facts.detections if found.matched and found.buildpack == final.buildpack)
+    return read_config(workspace.deps, final.index, final.buildpack).name or next(own, "")
 
 
 def used_buildpacks(chosen: tuple[Turn, ...], workspace: Workspace) -> tuple[UsedBuildpack, ...]:
-    """The buildpacks of a build as its droplet remembers them. Raises BadBuildpackDocument for a config.yml that is none."""
+    """The buildpacks of a build as its droplet remembers them; a config.yml that cannot be read says nothing."""
     used = []
     for turn in chosen:
         buildpack = turn.buildpack
@@ -54,6 +54,7 @@ def used_buildpacks(chosen: tuple[Turn, ...], workspace: Workspace) -> tuple[Use
                 output_metadata=config.output_metadata,
                 has_config=config.has_config,
                 dialect=buildpack.dialect,
+                reference=buildpack.reference,
                 post=turn.role is Role.POST,
             )
         )

@@ -109,9 +109,11 @@ class BadBuildpackDocument(BuildpackProblem):
     buildpack: str
     document: str
     says: str
+    role: Role = Role.FINAL
 
     def brief(self) -> str:
-        return f"{self.document} of the buildpack {self.buildpack} cannot be read: {self.says}."
+        kind = "post-buildpack" if self.role is Role.POST else "buildpack"
+        return f"{self.document} of the {kind} {self.buildpack} cannot be read: {self.says}."
 
     def hint(self) -> str:
         return "This is for the buildpack's author to mend; try another version of it."
