@@ -128,6 +128,25 @@ def _ending(code: int) -> str:
 
 
 @dataclass(eq=False)
+class ExportFailed(BuildpackProblem):
+    """A buildpack of Heroku's form left an ``export`` for those after it that cannot be sourced."""
+
+    buildpack: str
+    code: int
+    tail: tuple[str, ...] = ()
+
+    def brief(self) -> str:
+        ended = f"it ended with {_ending(self.code)}" if self.code else "it leaves no environment"
+        return f"The buildpack {self.buildpack} left a file 'export' that fails when it is sourced: {ended}."
+
+    def hint(self) -> str:
+        return "An export is for words like 'export NAME=VALUE'; this is for the buildpack's author to mend."
+
+    def details(self) -> str:
+        return "\n".join(self.tail)
+
+
+@dataclass(eq=False)
 class ScriptNotExecutable(BuildpackProblem):
     """A script that must run has no execute permission."""
 

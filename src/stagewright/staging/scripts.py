@@ -24,8 +24,10 @@ from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
 from stagewright.ports.sandbox import Session
 from stagewright.staging.deps import staging_variables
+from stagewright.staging.exports import environment_after, sourcing
 from stagewright.staging.output import Masker, ScriptLines
 from stagewright.staging.problems import (
+    ExportFailed,
     OutOfDisk,
     OutOfMemory,
     PlaceReplaced,
@@ -40,8 +42,8 @@ from stagewright.trees import chown_tree, remove_tree
 _LARGEST_ANSWER = 1 << 20
 """Bytes of a detect's or release's output that are read; more is cut off."""
 
-_SOURCE_EXPORTS = """while [[ $1 != -- ]]; do . "$1" || :; shift; done; shift; set +euf; exec "$@\""""
-"""A bash program: sources its arguments before ``--``, and becomes the command after it."""
+_LARGEST_ENVIRONMENT = 8 << 20
+"""Bytes of environment that are read; the kernel gives a program less (2 MiB as a rule)."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +75,19 @@ class ScriptRunner:
         standard error is shown."""
         command = self._command(step, earlier)
         with self.env_files(step):
-            ran = self.told(command, step.script, answers=answers)
+            ran = self.told(command, step.script, largest_answer=_LARGEST_ANSWER if answers else None)
         self._require_places(step)
         return ran
 
-    def told(self, command: Command, called: str, *, answers: bool = False) -> Ran:
-        """Run a command and tell of what it writes; its time is counted as that of ``called``."""
+    def told(self, command: Command, called: str, *, largest_answer: int | None = None) -> Ran:
+        """Run a command and tell of what it writes; its time is counted as that of ``called``. Where its standard output is an
+        answer, of so many bytes at most, only its standard error is told."""
         lines = ScriptLines(self.masker, lambda stream, line: self.events(ScriptOutput(stream, line)))
         answer = bytearray()
 
         def output(stream: Stream, chunk: bytes) -> None:
-            if answers and stream is Stream.STDOUT:
-                answer.extend(chunk[: max(0, _LARGEST_ANSWER - len(answer))])
+            if largest_answer is not None and stream is Stream.STDOUT:
+                answer.extend(chunk[: max(0, largest_answer - len(answer))])
             else:
                 lines.feed(stream, chunk)
 
@@ -109,7 +112,9 @@ class ScriptRunner:
 
     def raise_limits(self, step: RunScript | RunTests, ran: Ran) -> None:
         """Raise TimedOut, OutOfMemory, OutOfDisk or Cancelled where that ended the script."""
-        during = f"{step.script} of {step.buildpack}" if isinstance(step, RunScript) else step.verb_noun
+        self._raise_limits(ran, f"{step.script} of {step.buildpack}" if isinstance(step, RunScript) else step.verb_noun)
+
+    def _raise_limits(self, ran: Ran, during: str) -> None:
         limits = self.request.limits
         match ran.exit.cause:
             case Cause.TIMED_OUT:
@@ -153,24 +158,33 @@ class ScriptRunner:
         argv = tuple(
             self.seen(part) if isinstance(part, PurePosixPath) else part for part in rules.argv(step, self.layout)
         )
-        exports = tuple(self._exports(earlier))
-        if exports:
-            argv = ("/bin/bash", "-c", _SOURCE_EXPORTS, "export", *exports, "--", *argv)
+        cwd = PurePosixPath(self.seen(rules.cwd(self.layout)))
         environment = self.written(rules.environment(self.variables))
         if not rules.KNOWS_DEPS:
             deps, shown = self.workspace.deps, self.session.path_of(self.layout.deps)
             indices = tuple(turn.index for turn in earlier)
             environment |= staging_variables(deps, shown, indices, environment)
-        return Command(argv, PurePosixPath(self.seen(rules.cwd(self.layout))), environment)
+        return Command(argv, cwd, self._with_exports(environment, earlier, cwd))
 
-    def _exports(self, earlier: tuple[Turn, ...]) -> list[str]:
-        """The ``export`` files of Heroku's buildpacks reach every later script (shared design, "Mixed")."""
-        found = []
+    def _with_exports(
+        self, environment: Mapping[str, str], earlier: tuple[Turn, ...], cwd: PurePosixPath
+    ) -> Mapping[str, str]:
+        """What the ``export`` files of Heroku's buildpacks make of the environment of a later script (shared design, "Mixed").
+
+        Raises ExportFailed, TimedOut and its kin.
+        """
         for turn in earlier:
             path = bits_of(turn.buildpack, self.workspace) / "export"
-            if turn.buildpack.dialect is Dialect.HEROKU and path.is_file() and not path.is_symlink():
-                found.append(self.seen(self.layout.buildpacks / key_directory(turn.buildpack.key) / "export"))
-        return found
+            if turn.buildpack.dialect is not Dialect.HEROKU or path.is_symlink() or not path.is_file():
+                continue
+            seen = self.seen(self.layout.buildpacks / key_directory(turn.buildpack.key) / "export")
+            ran = self.told(Command(sourcing(seen), cwd, environment), "export", largest_answer=_LARGEST_ENVIRONMENT)
+            self._raise_limits(ran, f"the export of {turn.buildpack}")
+            after = environment_after(ran.answer, environment)
+            if ran.exit.code != 0 or after is None:
+                raise ExportFailed(str(turn.buildpack), ran.exit.code, ran.tail)
+            environment = after
+        return environment
 
     def written(self, environment: Mapping[str, Value]) -> dict[str, str]:
         """Variables as the session sees the places that they name."""

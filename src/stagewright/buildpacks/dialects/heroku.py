@@ -57,8 +57,11 @@ def cwd(layout: Layout) -> PurePosixPath:
 
 
 def environment(variables: Variables) -> Mapping[str, Value]:
-    """Config vars and services are *not* in it: a buildpack takes what it wants from ENV_DIR."""
-    return {**variables.platform, "HOME": SLUG, **variables.heroku}
+    """Config vars and services are *not* in it: a buildpack takes what it wants from ENV_DIR.
+
+    /app is a link; PWD makes a shell call it by that name, as the launcher does at run time.
+    """
+    return {**variables.platform, "HOME": SLUG, "PWD": SLUG, **variables.heroku}
 
 
 def env_files(variables: Variables) -> Mapping[str, str]:
