@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shlex
+import subprocess
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -26,11 +27,17 @@ def shown(chunks: list[bytes], secrets: list[str]) -> list[str]:
     return lines
 
 
+def quoted_by_bash(text: str) -> str:
+    call = ["bash", "-c", 'printf %q "$1"', "quote", text]
+    return subprocess.run(call, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(
     "written",
     [
         SECRET,
         shlex.quote(SECRET)[1:-1],
+        quoted_by_bash(SECRET),
         json.dumps(SECRET)[1:-1],
         quote(SECRET, safe=""),
         quote_plus(SECRET),

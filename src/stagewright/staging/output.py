@@ -16,6 +16,8 @@ _RANDOM_LOOKING = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9+/=_.~-]{16,}"
 _SHORTEST = 4
 _LONGEST_LINE = 64 << 10
 MASK = "[redacted]"
+_BACKSLASHED = re.compile(r"[^\w@%+=:./~#-]")
+"""What bash's ``printf %q`` writes with a backslash, in a text without control characters."""
 
 
 def secret_values(env: Mapping[str, str], *, guess: bool = True) -> frozenset[str]:
@@ -75,6 +77,7 @@ def _forms(secret: str) -> Iterable[str]:
         yield line
         yield line.replace("'", "'\"'\"'")
         yield line.replace("'", "'\\''")
+        yield _BACKSLASHED.sub(r"\\\g<0>", line)
         yield json.dumps(line)[1:-1]
         yield quote(line, safe="")
         yield quote_plus(line)

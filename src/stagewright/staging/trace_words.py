@@ -30,7 +30,7 @@ def log_lines(buildpack: TracedBuildpack, script: ScriptTrace, *, first: bool) -
         yield f"  wrote      {tree}: {wrote_words(change)}"
     yield f"  xtrace     {xtrace_words(script)}"
     for command in slowest(script.xtrace.commands)[:_SLOWEST]:
-        yield _cut(f"  slowest    {show_duration(command.seconds):>8}  {_place(command)}  {command.text}")
+        yield f"  slowest    {show_duration(command.seconds):>8}  {_place(command)}  {_cut(command.text)}"
 
 
 def _measured(script: ScriptTrace) -> Iterator[str]:

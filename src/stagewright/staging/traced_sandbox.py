@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -30,15 +30,9 @@ from stagewright.model.trace import Mask, Xtrace
 from stagewright.model.tree import Owner
 from stagewright.ports.sandbox import Output, Sandbox, Session
 from stagewright.trees import remove_tree
-from stagewright.trees.files import open_regular
 
 _DIRECTORY = ".stagewright-trace"
 _PREAMBLE = "preamble.bash"
-_LARGEST_ENVIRONMENT = 4 << 20
-"""Bytes of a script's environment that are read; the kernel allows a few megabytes."""
-_SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD"})
-"""What a shell puts into its environment by itself."""
-_TELL_ENVIRONMENT = '/usr/bin/env -0 >"$0"; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -63,23 +57,18 @@ class TraceFiles:
         preamble.chmod(0o444)
         return Mount(told, self.seen, writable=True), Mount(preamble, self.seen / _PREAMBLE)
 
-    def begin(self, step: RunScript, command: Command, session: Session) -> TracedRun:
-        """``command``, which runs ``step``, as it is run to tell of itself. Its files have names that nobody can foresee."""
+    def begin(self, step: RunScript, command: Command, session: Session) -> TracedRun | None:
+        """``command`` as it is run to tell of itself; None where it is not the script of ``step``, but what is run before it.
+
+        Its file has a name that nobody can foresee.
+        """
+        program = str(session.path_of(self.layout.buildpacks / key_directory(step.buildpack.key) / "bin" / step.script))
+        if program not in command.argv:
+            return None
+        own = command.argv[command.argv.index(program) :]
         file = self.directory / "told" / secrets.token_hex(16)
-        shown = session.path_of(self.seen / file.name)
-        added = tracing_environment(session.path_of(self.seen / _PREAMBLE), shown)
-        program = self.layout.buildpacks / key_directory(step.buildpack.key) / "bin" / step.script
-        argv, own = command.argv, _own(command.argv, str(session.path_of(program)))
-        if own != argv:
-            # What comes before changes the environment: it is told where that has ended.
-            argv = (*argv[: -len(own)], "/bin/sh", "-c", _TELL_ENVIRONMENT, f"{shown}.env", *own)
-        traced = replace(command, argv=argv, env={**command.env, **added})
-        return TracedRun(step, traced, own, file, command.env, preceded=own != command.argv)
-
-
-def _own(argv: tuple[str, ...], program: str) -> tuple[str, ...]:
-    """The command line from the script on: a shell that sources what earlier buildpacks export may stand before it."""
-    return argv[argv.index(program) :] if program in argv else argv
+        added = tracing_environment(session.path_of(self.seen / _PREAMBLE), session.path_of(self.seen / file.name))
+        return TracedRun(step, replace(command, env={**command.env, **added}), own, file)
 
 
 @dataclass(frozen=True)
@@ -91,48 +80,14 @@ class TracedRun:
     argv: tuple[str, ...]
     """The script's own."""
     file: Path
-    given: Mapping[str, str]
-    """The environment that the platform gave it."""
-    preceded: bool
-    """Whether a shell sources something before it."""
 
-    def read(self, began: float, seconds: float, mask: Mask) -> tuple[Mapping[str, str], Xtrace]:
-        """The environment that the script found, and what its shells told; the files are removed."""
+    def read(self, began: float, seconds: float, mask: Mask) -> Xtrace:
+        """What its shells told; the file is removed."""
         mark = mark_of(self.command.env)
         xtrace = read_xtrace(self.file, mark=mark, coverage="", began=began, seconds=seconds, mask=mask)
-        environment = self._environment()
-        if self.preceded:
-            xtrace = _without_first_shell(xtrace)
-        for path in (self.file, self._environment_file):
-            remove_tree(path)
+        remove_tree(self.file)
         kind, name = interpreter_of(self.step.buildpack.root / "bin" / self.step.script)
-        exports = frozenset(part for part in self.command.argv if part.endswith("/export"))
-        told = sum(command.file not in exports for command in xtrace.commands)
-        return environment, replace(xtrace, coverage=coverage(kind, name, told))
-
-    @property
-    def _environment_file(self) -> Path:
-        return self.file.with_name(f"{self.file.name}.env")
-
-    def _environment(self) -> Mapping[str, str]:
-        try:
-            with open_regular(self._environment_file) as file:
-                content = file.read(_LARGEST_ENVIRONMENT)
-        except OSError:
-            return self.given
-        pairs = (entry.partition("=") for entry in content.decode("utf-8", "replace").split("\0") if "=" in entry)
-        found = {name[:1000]: value for name, _, value in pairs}
-        return {name: value for name, value in found.items() if name not in _SHELLS_OWN or name in self.given}
-
-
-def _without_first_shell(xtrace: Xtrace) -> Xtrace:
-    """Without what the shell itself did that only sources something and then becomes the script."""
-    if not xtrace.commands:
-        return xtrace
-    shell = xtrace.commands[0].process
-    return replace(
-        xtrace, commands=tuple(command for command in xtrace.commands if command.file or command.process != shell)
-    )
+        return replace(xtrace, coverage=coverage(kind, name, len(xtrace.commands)))
 
 
 class Noting(Protocol):

@@ -114,10 +114,9 @@ class Tracer:
 
     def run(self, command: Command, output: Output, session: Session, files: TraceFiles) -> Exit:
         """Run a script in ``session`` and note all of it, also where it is cut off."""
-        step, self._step = self._step, None
-        if step is None:
+        script = files.begin(self._step, command, session) if self._step is not None else None
+        if script is None:
             return session.run(command, output)
-        script = files.begin(step, command, session)
         before = self._trees()
         offset, moment = self.tools.watch.total, time.time()
         ended: Exit | None = None
@@ -134,7 +133,7 @@ class Tracer:
     ) -> None:
         """A script ended that began ``offset`` seconds after the build did, at ``moment`` by the clock."""
         step, mask = script.step, self.mask
-        found, xtrace = script.read(moment, ended.seconds, mask)
+        xtrace = script.read(moment, ended.seconds, mask)
         after = self._trees()
         index, first = self._buildpack(step.buildpack)
         noted = script_trace(
@@ -143,7 +142,7 @@ class Tracer:
             position=step.turn.position,
             argv=script.argv,
             cwd=str(script.command.cwd),
-            environment=self._environment_change(found),
+            environment=self._environment_change(script.command.env),
             started=offset,
             seconds=ended.seconds,
             exit_code=ended.code,
