@@ -81,6 +81,15 @@ def test_the_command_itself_loads_none_of_them_on_its_way(tmp_path: Path) -> Non
     assert not loaded & (NEVER | {"rich"})
 
 
+def test_a_staging_does_not_pay_for_a_trace() -> None:
+    program = f"{STAGE}\nimport stagewright.services.cell, stagewright.cli.show.log, sys\nprint(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(shown.stdout.split())
+    assert "stagewright.services.tracing" in loaded
+    traced = {"model.trace", "model.trace_document", "buildpacks.tracing", "staging.tracing", "staging.trace_words"}
+    assert not {f"stagewright.{name}" for name in traced} & loaded
+
+
 def test_a_pipe_does_not_pay_for_the_terminal() -> None:
     assert "rich" not in loaded_by(STAGE)
 

@@ -142,6 +142,12 @@ def test_the_builder_loads_nothing_that_a_cell_has_no_use_for(staged: set[str]) 
     assert not {f"stagewright.{name}" for name in NOT_ON_A_CELL} & staged
 
 
+def test_a_staging_without_a_trace_loads_nothing_of_it(staged: set[str]) -> None:
+    assert {name for name in staged if "trac" in name and name.startswith("stagewright.")} == {
+        "stagewright.services.tracing"
+    }
+
+
 def test_it_loads_a_bounded_number_of_modules(staged: set[str]) -> None:
     """Each costs about half a millisecond, and the start may take a quarter of a second."""
     assert len(staged) < 350
