@@ -61,3 +61,22 @@ def test_a_name_that_is_too_long_with_its_index_is_the_fault_of_buildpacks(
     app = write_app(tmp_path / "app", Procfile=PROCFILE)
     ended = stagewright("stage", app, "-b", first, "-b", heroku(tmp_path / "last", "true"), "--json")
     assert (ended.code, ended.result["fault"]) == (11, "buildpack")
+
+
+def test_what_app_json_sets_and_no_app_can_is_left_out(stage: Stage, tmp_path: Path) -> None:
+    env = '{"env": {"PORT": "3000", "VCAP_SERVICES": {"value": "{}"}, "TOLD": "yes"}}'
+    told = heroku(tmp_path / "told", 'ls "$3" | tr "\\n" " "; echo')
+    _, ended = stage(write_app(tmp_path / "app", Procfile=PROCFILE, app__json=env), "-b", told)
+    assert "TOLD" in ended.script_lines().splitlines()[-1].split()
+    assert [event["text"] for event in ended.events if event["event"] == "warned"] == [
+        f"app.json sets {name!r}, which is left out: the platform sets it itself." for name in ("PORT", "VCAP_SERVICES")
+    ]
+
+
+def test_reports_of_two_buildpacks_of_one_name_are_both_kept(stage: Stage, tmp_path: Path) -> None:
+    buildpacks = [
+        write_buildpack(tmp_path / where / "same", compile="true", report=f"echo 'from: {where}'")
+        for where in ("one", "two")
+    ]
+    _, ended = stage(write_app(tmp_path / "app", Procfile=PROCFILE), "-b", buildpacks[0], "-b", buildpacks[1])
+    assert list(ended.result["reports"].values()) == [{"from": "one"}, {"from": "two"}]

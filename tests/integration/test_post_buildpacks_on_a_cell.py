@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tests.conformance.staging.buildpacks import Buildpack, compiling, finalizin
 from tests.conformance.staging.drivers import Staging
 from tests.conformance.staging.drop_in import DropIn, xxhash_name
 from tests.conformance.staging.outcome import Outcome
+from tests.conformance.staging.servers import site
 
 BUILDER = DropIn(Path(sys.executable).with_name("stagewright-builder"))
 POST = supplying(
@@ -59,3 +61,25 @@ def test_whatever_fails_of_it_is_its_own_failure(tmp_path: Path, post: Buildpack
     assert ended.code == 223
     assert any(says in line for line in ended.complaints)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_the_password_of_its_url_is_in_no_result(tmp_path: Path) -> None:
+    made = supplying("post").write(tmp_path / "made")
+    (tmp_path / "site").mkdir()
+    shutil.make_archive(str(tmp_path / "site" / "post"), "zip", made)
+    with site(tmp_path / "site") as served:
+        url = f"{served.url}/post.zip".replace("://", "://user:canary-4711@")
+        asked = Staging((finalizing("last"),), env={"POST_BUILDPACK": url})
+        ended = BUILDER.stage(asked, tmp_path / "cell")
+    assert ended.code == 0
+    assert ended.buildpacks[-1]["key"] == url.replace("user:canary-4711", "***")
+    assert "canary" not in f"{ended.result} {ended.stdout} {ended.stderr}"
+
+
+def test_a_link_to_the_app_is_the_app_and_an_empty_tmpdir_is_none(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("app")
+    asked = Staging((finalizing("last"),), flags={"buildDir": str(tmp_path / "link")}, env={"TMPDIR": ""})
+    ended = BUILDER.stage(asked, tmp_path)
+    assert ended.code == 0
+    assert "app/finalized" in {name.removeprefix("./") for name in ended.droplet.names}
+    assert not any((tmp_path / "home").iterdir())

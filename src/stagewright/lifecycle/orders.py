@@ -28,7 +28,7 @@ def order_of(given: Given, environ: Mapping[str, str], cwd: Path) -> tuple[CellO
         return cwd / given.text(flag)
 
     order = CellOrder(
-        build_dir=path("buildDir"),
+        build_dir=path("buildDir").resolve(),  # a link to the app is the app
         cache=path("buildArtifactsCacheDir"),
         keys=tuple(given.text("buildpackOrder").split(",")),
         posts=tuple(ref for name in _POSTS for ref in split_references(environ.get(name, ""))),

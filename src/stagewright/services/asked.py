@@ -28,6 +28,7 @@ from stagewright.packages import (
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
 from stagewright.services.platform import Platform
+from stagewright.staging.environment import fault_of_variable
 
 _URL = "BUILDPACK_URL"
 _OF_TESTS = {"CI": "true"}
@@ -85,7 +86,8 @@ def read_asked(order: StageOrder, platform: Platform, workspace: Workspace, even
     app_json = None if order.strict_cf else read_app_json(workspace.app)
     if app_json is not None:
         app_json = app_json.for_environment("test") if order.testing else app_json
-        manifest = replace(manifest, env={**_defaults(app_json, platform, order), **manifest.env})
+        defaults = _settable(_defaults(app_json, platform, order), events)
+        manifest = replace(manifest, env={**defaults, **manifest.env})
         manifest = _on_known_stack(manifest, app_json, platform)
     if order.testing:
         manifest = replace(manifest, env={**_OF_TESTS, **manifest.env})
@@ -108,6 +110,16 @@ def _defaults(app_json: AppJson, platform: Platform, order: StageOrder) -> Mappi
         for name in app_json.generated
     }
     return {**app_json.env, **made}
+
+
+def _settable(defaults: Mapping[str, str], events: EventSink) -> Mapping[str, str]:
+    """``defaults`` without what no app can set here. The file was written for Heroku, where PORT may stand in it: that is no
+    reason to refuse the app."""
+    faults = {name: fault_of_variable(name, value) for name, value in defaults.items()}
+    for name, fault in faults.items():
+        if fault is not None:
+            events(Warned(f"app.json sets {name[:60]!r}, which is left out: {fault}."))
+    return {name: value for name, value in defaults.items() if faults[name] is None}
 
 
 def _on_known_stack(manifest: AppManifest, app_json: AppJson, platform: Platform) -> AppManifest:

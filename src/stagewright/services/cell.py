@@ -228,6 +228,8 @@ def _reached_final(chosen: tuple[Turn, ...], facts: Facts) -> bool:
 def _entry(turn: Turn, facts: Facts, workspace: Workspace) -> BuildpackEntry:
     config = read_config(workspace.deps, turn.index, turn.buildpack)
     name = detected_name((turn,), facts, workspace) if turn.role is Role.FINAL else config.name
+    # The API looks a buildpack of its list up by its key. It knows no post-buildpack, whose password can therefore stay here.
+    key = without_credentials(turn.buildpack.key) if turn.role is Role.POST else turn.buildpack.key
     return BuildpackEntry(
-        turn.buildpack.key, name, config.version, config.has_config, config.entrypoint_prefix, config.output_metadata
+        key, name, config.version, config.has_config, config.entrypoint_prefix, config.output_metadata
     )

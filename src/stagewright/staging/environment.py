@@ -25,17 +25,23 @@ _LONGEST_NAME = 255
 
 
 def check_variables(env: Mapping[str, str]) -> None:
-    """Raise BadVariable for a name that Cloud Foundry refuses (VCAP_*, PORT) or no shell can read, one that no file
-    can have, or a value with a NUL."""
+    """Raise BadVariable for the first that has a `fault_of_variable`."""
     for name, value in env.items():
-        if not _NAME.fullmatch(name):
-            raise BadVariable(name, "a name is made of letters, digits and '_', and does not begin with a digit")
-        if len(name) > _LONGEST_NAME:
-            raise BadVariable(f"{name[:40]}…", f"a name has at most {_LONGEST_NAME} characters")
-        if name.startswith("VCAP_") or name == "PORT":
-            raise BadVariable(name, "the platform sets it itself")
-        if "\0" in value:
-            raise BadVariable(name, "its value holds a NUL character")
+        fault = fault_of_variable(name, value)
+        if fault is not None:
+            raise BadVariable(name if len(name) <= _LONGEST_NAME else f"{name[:40]}…", fault)
+
+
+def fault_of_variable(name: str, value: str) -> str | None:
+    """Why no app can set a variable, as the end of a sentence, or None: Cloud Foundry refuses the name (VCAP_*, PORT), no shell
+    can read it or no file have it, or the value holds a NUL."""
+    if not _NAME.fullmatch(name):
+        return "a name is made of letters, digits and '_', and does not begin with a digit"
+    if len(name) > _LONGEST_NAME:
+        return f"a name has at most {_LONGEST_NAME} characters"
+    if name.startswith("VCAP_") or name == "PORT":
+        return "the platform sets it itself"
+    return "its value holds a NUL character" if "\0" in value else None
 
 
 def build_variables(request: BuildRequest, layout: Layout, trust: Mapping[str, str]) -> Variables:

@@ -135,7 +135,7 @@ class ScriptExecutor:
         else:
             self.events(Warned(f"bin/report of {step.buildpack} ended with exit code {ran.exit.code}"))
         self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
-        return replace(facts.after(action.key), reports={**facts.reports, step.buildpack.name: said})
+        return replace(facts.after(action.key), reports={**facts.reports, step.buildpack.key: said})
 
     def _test(self, action: Action, step: RunScript | RunTests, facts: Facts) -> Facts:
         """Tests have no cache, and what they write is kept by nobody: no checkpoint is taken."""

@@ -52,7 +52,7 @@ class Facts:
     supplied: int = 0
     """How many supplying buildpacks have done their part."""
     reports: Mapping[str, object] = field(default_factory=dict)
-    """By name of the buildpack: what bin/report said."""
+    """By key of the buildpack, which is its name unless two share one: what bin/report said."""
     decided: Decided | None = None
     droplet: Droplet | None = None
     images: tuple[WrittenImage, ...] = ()
