@@ -144,8 +144,10 @@ def test_both_dialects_are_traced_alike_and_nothing_changes_and_no_secret_is_tol
 
 
 def test_the_log_tells_of_each_script_in_one_form(tmp_path: Path, fresh: Installation) -> None:
-    """Without a sandbox, too; the events of --json say the same."""
+    """Without a sandbox, too; the events of --json say the same. Of a directory git is asked, too."""
     buildpack = serving(tmp_path / "bp", finalize='sleep 0.1; echo made > "$1/made"')
+    commit = Repository(buildpack).commit("Make it")
+    (buildpack / "notes").write_text("not committed")
     app = write_app(tmp_path / "app", manifest__yml='applications: [{name: asks, env: {STAGEWRIGHT_TRACE: "1"}}]')
     ended = fresh("stage", app, "-b", buildpack, "--sandbox", "none", "-d", tmp_path / "d.tgz")
     assert ended.code == 0, ended.err
@@ -161,6 +163,8 @@ def test_the_log_tells_of_each_script_in_one_form(tmp_path: Path, fresh: Install
         assert part in log, (part, log)
     assert re.search(r"slowest +0\.\d s  \S+/bin/finalize:3  sleep 0\.1", log)
     assert ended.out.count("buildpack  kind directory") == 1
+    assert re.search(rf"kind directory, path {buildpack}, commit {commit}, branch main, dirty yes\n", ended.out)
+    assert re.search(rf"buildpack  {commit[:12]}  \S+  .+: Make it\n", ended.out)
     _, ended = fresh.stage(app, "-b", buildpack, "--sandbox", "none")
     told = [event for event in ended.events if event["event"] == "script.traced"]
     assert [one["script"] for one in told] == ["supply", "finalize", "release"]
