@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from stagewright.model.plan import Turn
 from stagewright.model.tree import Owner
+from stagewright.staging.problems import TooMuchSupplied
 
 _SEARCHED = (
     ("PATH", "bin"),
@@ -25,25 +27,33 @@ _SEARCHED = (
 _AT_LAUNCH = ("PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST_VALUE = 64 << 10
+_LARGEST_ENV = 1 << 20
+"""Characters in the env files of all together: half of what the kernel starts a program with, as a rule."""
 _LARGEST_SCRIPT = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def staging_variables(
-    deps: Path, shown: PurePosixPath, indices: Iterable[str], environment: Mapping[str, str]
+    deps: Path, shown: PurePosixPath, earlier: Iterable[Turn], environment: Mapping[str, str]
 ) -> dict[str, str]:
-    """What ``environment`` becomes for a script after those of ``indices`` (lowest first): their bin, lib, include and pkgconfig
-    are searched, the highest index first, and each file in their env is a variable.
+    """What ``environment`` becomes for a script after ``earlier`` had their turns (lowest index first): their bin, lib, include
+    and pkgconfig are searched, the highest index first, and each file in their env is a variable.
 
-    ``shown`` is where the script sees ``deps``.
+    ``shown`` is where the script sees ``deps``. Raises TooMuchSupplied for more variables than a program can be started with.
     """
     changed: dict[str, str] = {}
-    for index in indices:
+    left = _LARGEST_ENV
+    for turn in earlier:
+        index = turn.index
         for name, directory in _SEARCHED:
             if _is_directory(deps, index, directory):
                 before = changed.get(name, environment.get(name, ""))
                 changed[name] = f"{shown / index / directory}" + (f":{before}" if before else "")
-        changed.update(_env_files(deps, index))
+        supplied = _env_files(deps, index)
+        left -= sum(len(name) + len(value) for name, value in supplied.items())
+        if left < 0:
+            raise TooMuchSupplied(str(turn.buildpack), f"deps/{index}/env", _LARGEST_ENV)
+        changed.update(supplied)
     return changed
 
 

@@ -147,6 +147,21 @@ class ExportFailed(BuildpackProblem):
 
 
 @dataclass(eq=False)
+class TooMuchSupplied(BuildpackProblem):
+    """A buildpack left more variables for those after it than a program can be started with."""
+
+    buildpack: str
+    place: str
+    most: int
+
+    def brief(self) -> str:
+        return f"The buildpack {self.buildpack} left too much in {self.place}: variables may have {show_size(self.most)} in all."
+
+    def hint(self) -> str:
+        return "A file there is a variable of every later script; large things belong into other directories of deps."
+
+
+@dataclass(eq=False)
 class ScriptNotExecutable(BuildpackProblem):
     """A script that must run has no execute permission."""
 

@@ -162,8 +162,7 @@ class ScriptRunner:
         environment = self.written(rules.environment(self.variables))
         if not rules.KNOWS_DEPS:
             deps, shown = self.workspace.deps, self.session.path_of(self.layout.deps)
-            indices = tuple(turn.index for turn in earlier)
-            environment |= staging_variables(deps, shown, indices, environment)
+            environment |= staging_variables(deps, shown, earlier, environment)
         return Command(argv, cwd, self._with_exports(environment, earlier, cwd))
 
     def _with_exports(
