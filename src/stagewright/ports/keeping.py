@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from stagewright.model.digest import Digest
@@ -41,6 +41,18 @@ class Workspace:
             tmp=root / "tmp",
             scratch=root / "scratch",
         )
+
+    def called(self, path: Path) -> str:
+        """What a path below one of them is called in a droplet: ``app/index.html``, wherever each of them lies."""
+        for name, place in (
+            ("app", self.app),
+            ("deps", self.deps),
+            ("profile.d", self.profile_d),
+            ("cache", self.cache),
+        ):
+            if path.is_relative_to(place):
+                return (PurePosixPath(name) / path.relative_to(place)).as_posix()
+        return path.name
 
     @property
     def env(self) -> Path:

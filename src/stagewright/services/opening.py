@@ -20,6 +20,7 @@ from stagewright.services.prepare import cache_slot, note_unenforced, prepare
 from stagewright.staging.building import Tools
 from stagewright.staging.environment import build_variables
 from stagewright.staging.output import secret_values
+from stagewright.staging.problems import ClosedFileLeft, PlaceReplaced
 from stagewright.staging.stopwatch import Stopwatch
 
 
@@ -86,8 +87,8 @@ def tools_of(opened: Opened) -> Tools:
 
 @contextmanager
 def cache_of(opened: Opened) -> Iterator[None]:
-    """The cache of the app, while scripts may use it. A script that was cut off leaves a cache that nobody can
-    trust: it is dropped."""
+    """The cache of the app, while scripts may use it. A script that was cut off, or that closed what is ours, leaves a cache that
+    nobody can trust: it is dropped."""
     order, platform, workspace = opened.order, opened.platform, opened.workspace
     slot = cache_slot(order, opened.request)
     if order.no_cache:
@@ -99,7 +100,7 @@ def cache_of(opened: Opened) -> Iterator[None]:
     try:
         yield
     except Problem as problem:
-        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem):
+        if not isinstance(problem, LimitProblem | Cancelled | PlatformProblem | PlaceReplaced | ClosedFileLeft):
             _give_back(platform, slot, workspace)
         raise
     with opened.watch.timing("cache"):

@@ -40,11 +40,18 @@ from stagewright.staging.executor import ScriptExecutor
 from stagewright.staging.facts import Facts
 from stagewright.staging.output import Masker
 from stagewright.staging.planner import plan, post_turns, turns
-from stagewright.staging.problems import AppTestsFailed, NoBuildpackMatched, ScriptFailed, SpecialFileLeft, TimedOut
+from stagewright.staging.problems import (
+    AppTestsFailed,
+    ClosedFileLeft,
+    NoBuildpackMatched,
+    ScriptFailed,
+    SpecialFileLeft,
+    TimedOut,
+)
 from stagewright.staging.scripts import ScriptRunner, bits_of
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import VCAP, LinkPolicy, Packed, Placed, chown_tree, copy_tree, pack, remove_tree
-from stagewright.trees.problems import SpecialFile
+from stagewright.trees.problems import SpecialFile, UnreadableFile
 
 
 @dataclass(frozen=True)
@@ -276,7 +283,9 @@ class Building:
                 progress=progress,
             )
         except SpecialFile as left:
-            raise SpecialFileLeft(str(left.path.relative_to(workspace.home)), left.kind) from left
+            raise SpecialFileLeft(workspace.called(left.path), left.kind) from left
+        except UnreadableFile as closed:
+            raise ClosedFileLeft(workspace.called(closed.path), closed.reason) from closed
 
     def _image(self, action: Action, target: ImageTarget) -> Facts:
         droplet = self.facts.droplet

@@ -22,12 +22,12 @@ from stagewright.ports.keeping import Workspace
 from stagewright.staging.deps import write_launch_profile
 from stagewright.staging.facts import Detection, Facts
 from stagewright.staging.planner import turns
-from stagewright.staging.problems import NotCompatible, ProfileBlocked, ScriptFailed
+from stagewright.staging.problems import ClosedFileLeft, NotCompatible, ProfileBlocked, ScriptFailed
 from stagewright.staging.processes import decide
 from stagewright.staging.scripts import Ran, ScriptRunner, builds, is_executable
 from stagewright.staging.stopwatch import Stopwatch
 from stagewright.trees import Snapshot, difference, remove_tree, snapshot
-from stagewright.trees.problems import from_write, reason_of
+from stagewright.trees.problems import UnreadableFile, from_write, reason_of
 
 if TYPE_CHECKING:
     from stagewright.staging.testing import AppTester
@@ -219,7 +219,10 @@ class ScriptExecutor:
     def _checkpoint(self) -> dict[str, Difference]:
         """What the script that just ended did to the trees."""
         with self.watch.timing("checkpoints"):
-            after = self._snapshots()
+            try:
+                after = self._snapshots()
+            except UnreadableFile as closed:
+                raise ClosedFileLeft(self.workspace.called(closed.path), closed.reason) from closed
             wrote = {name: difference(self._before[name], after[name]) for name in after}
             self._before = after
         return {name: change for name, change in wrote.items() if change}

@@ -178,7 +178,7 @@ class ScriptNotExecutable(BuildpackProblem):
 
 @dataclass(eq=False)
 class PlaceReplaced(BuildpackProblem):
-    """A script put something else in the place of a directory that it shares with the platform, or took it away."""
+    """A script put something else in the place of a directory that it shares with the platform, took it away, or closed it."""
 
     buildpack: str
     script: Script
@@ -186,10 +186,14 @@ class PlaceReplaced(BuildpackProblem):
     role: Role = Role.FINAL
 
     def brief(self) -> str:
-        return f"The buildpack {self.buildpack} failed in {self.script}: the directory {self.place!r} is not there any more."
+        return (
+            f"The buildpack {self.buildpack} failed in {self.script}: the directory {self.place!r} is gone or closed."
+        )
 
     def hint(self) -> str:
-        return "A script may change what is in app, deps, profile.d and cache, but not replace these directories."
+        return (
+            "A script may change what is in app, deps, profile.d and cache, but not replace or close these directories."
+        )
 
 
 @dataclass(eq=False)
@@ -224,6 +228,20 @@ class SpecialFileLeft(BuildpackProblem):
 
     def hint(self) -> str:
         return "The script that made it must remove it, or make it in /tmp."
+
+
+@dataclass(eq=False)
+class ClosedFileLeft(BuildpackProblem):
+    """A script left something that the platform, which has no more rights than the script had, cannot read."""
+
+    path: str
+    says: str
+
+    def brief(self) -> str:
+        return f"A buildpack left {self.path!r}, which cannot be read: {self.says}."
+
+    def hint(self) -> str:
+        return "The script that made it must give its owner the right to read it, or remove it."
 
 
 @dataclass(eq=False)

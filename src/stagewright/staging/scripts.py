@@ -46,6 +46,9 @@ _LARGEST_ENVIRONMENT = 8 << 20
 """Bytes of environment that are read; the kernel gives a program less (2 MiB as a rule)."""
 
 
+_OPEN = os.R_OK | os.W_OK | os.X_OK
+
+
 @dataclass(frozen=True)
 class Ran:
     """A script that ended. ``answer`` is its standard output, where that is an answer to us; else empty."""
@@ -213,7 +216,10 @@ class ScriptRunner:
         try:
             yield
         finally:
-            remove_tree(directory)
+            if os.access(
+                self.workspace.home, _OPEN
+            ):  # a home that was closed is complained of where all places are looked at
+                remove_tree(directory)
 
     def _require_places(self, step: RunScript) -> None:
         """What a script left in the place of a directory that we read and write must still be that directory.
@@ -221,8 +227,16 @@ class ScriptRunner:
         A home belongs to its scripts, so they could put a link there, and we would follow it with our own rights. Nothing of the
         script runs any more, so what is looked at here cannot change before it is used.
         """
+        self._require_open(step)
         for name, path in self.places().items():
             if path.is_symlink() or (path.exists() and not path.is_dir()) or (name != "cache" and not path.exists()):
+                raise PlaceReplaced(str(step.buildpack), step.script, name, step.turn.role)
+
+    def _require_open(self, step: RunScript) -> None:
+        """Without root we have the rights of a script: what it closed is closed to us. Places of a cell are the cell's affair."""
+        ours = {"home": self.workspace.home, **self.places(), "buildpack": bits_of(step.buildpack, self.workspace)}
+        for name, path in ours.items():
+            if path.is_relative_to(self.workspace.root) and path.exists() and not os.access(path, _OPEN):
                 raise PlaceReplaced(str(step.buildpack), step.script, name, step.turn.role)
 
 

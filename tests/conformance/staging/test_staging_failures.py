@@ -48,6 +48,12 @@ def test_a_script_of_the_last_buildpack_fails(stage: Stage, failing: Buildpack, 
     assert not ended.droplet.names
 
 
+def test_a_named_pipe_in_the_app_is_told_by_its_name_in_the_droplet(stage: Stage) -> None:
+    ended = stage(finalizing("last", finalize='mkfifo "$1/pipe"'))
+    assert ended.code != 0
+    assert said(ended, "'app/pipe'")
+
+
 @pytest.mark.only("drop-in")
 @pytest.mark.clause("CF-X-08", "CF-T-09")
 @pytest.mark.parametrize(("failing", "code"), FAILING)
