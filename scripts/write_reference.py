@@ -188,7 +188,7 @@ _FIELDS: Mapping[str, Mapping[str, str]] = {
     "build.staged": {
         "build": "the id of this build",
         "reused": "true where `--if-changed` found a droplet made from the same",
-        "reports": "by name of the buildpack: what its `bin/report` said",
+        "reports": "by key of the buildpack (its name, unless two share one): what its `bin/report` said",
         "seconds": "of the whole staging",
         "time": "seconds in `total` and in `scripts`, and `parts`: a list of pairs of a name and seconds",
         "path": "where the droplet lies",
