@@ -49,6 +49,7 @@ def test_each_has_a_cache_that_the_next_staging_finds(stage: Stage) -> None:
     staged = stage(*several, name="again")
     runs = [int((staged.root / "app" / f"runs-of-{name}").read_text()) for name in ("one", "two", "three")]
     assert runs == [2, 2, 4]
+    assert staged.ended.result["reports"] == {"one": {"a": {"b": [1, 2]}}, "two": None, "three": "no: yaml: at: all\n"}
     assert "bin/report of two ended with exit code 3" in staged.warnings
 
 
