@@ -17,6 +17,7 @@ from stagewright.buildpacks.references import parse_reference
 from stagewright.buildpacks.roots import MalformedBuildpack, resolve_root
 from stagewright.errors import Fault, PlatformProblem, Problem
 from stagewright.model.buildpack import ArchiveUrlRef, Buildpack, GitRef
+from stagewright.model.credentials import shown_reference
 from stagewright.model.digest import Digest
 from stagewright.trees import remove_tree
 
@@ -29,7 +30,7 @@ class MalformedKey(MalformedBuildpack):
     """Whether it should have been a post-buildpack."""
 
     def brief(self) -> str:
-        return f"malformed {'post-' if self.post else ''}buildpack does not contain a /bin dir: {self.reference}"
+        return f"malformed {'post-' if self.post else ''}buildpack does not contain a /bin dir: {shown_reference(self.reference)}"
 
 
 @dataclass(eq=False)
@@ -98,7 +99,7 @@ class CellBuildpacks:
         scripts = scripts_of(root)
         found = Buildpack(
             key=key,
-            name=key,
+            name=shown_reference(key),
             version=None,
             digest=Digest.of(key.encode("utf-8", "surrogateescape")),
             root=root,

@@ -20,7 +20,7 @@ from stagewright.model.buildpack import (
     GitRef,
     Remote,
 )
-from stagewright.model.credentials import without_credentials
+from stagewright.model.credentials import MASK, shown_reference
 from stagewright.model.digest import Digest
 
 ACCEPTED = (
@@ -44,7 +44,7 @@ class UnknownBuildpack(UsageProblem):
     known: tuple[str, ...]
 
     def brief(self) -> str:
-        shown = without_credentials(self.reference)
+        shown = shown_reference(self.reference)
         return f"There is no buildpack {shown!r}: it is no built-in name, no directory, no archive and no URL."
 
     def hint(self) -> str:
@@ -62,7 +62,7 @@ class BadReference(UsageProblem):
     says: str
 
     def brief(self) -> str:
-        return f"The buildpack {without_credentials(self.reference)[:300]!r} cannot be used: {self.says}."
+        return f"The buildpack {shown_reference(self.reference)[:300]!r} cannot be used: {self.says}."
 
     def hint(self) -> str:
         return ACCEPTED
@@ -75,7 +75,7 @@ class UntrustedReference(AppProblem):
     reference: str
 
     def brief(self) -> str:
-        shown = without_credentials(self.reference)
+        shown = shown_reference(self.reference)
         return f"The app names the buildpack {shown!r}, which is neither built in nor a part of the app nor a public address."
 
     def hint(self) -> str:
@@ -151,14 +151,21 @@ def _fragment(text: str, rest: str) -> _Fragment:
         elif number == 0 and part:
             revision = _revision(text, unquote(part))
         else:
-            raise BadReference(text, f"{part!r} after '#' is neither subdir=DIR nor sha256=HEX, or is said twice")
+            raise BadReference(
+                text, f"{_shown_part(part)!r} after '#' is neither subdir=DIR nor sha256=HEX, or is said twice"
+            )
     return _Fragment(revision, pin, subdir)
 
 
 def _revision(text: str, revision: str) -> str:
     if _BAD_REVISION.search(revision) or len(revision.encode("utf-8", "replace")) > 250:
-        raise BadReference(text, f"{revision!r} is no name of a branch, a tag or a commit")
+        raise BadReference(text, f"{_shown_part(revision)!r} is no name of a branch, a tag or a commit")
     return revision
+
+
+def _shown_part(part: str) -> str:
+    """A password may hold a '#', and so what stands behind one may be the rest of a password."""
+    return re.sub(r".*@", f"{MASK}@", part)
 
 
 def _pin(text: str, value: str) -> Digest:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stagewright.buildpacks.fetching import FetchPolicy
 from stagewright.lifecycle.flags import Given
-from stagewright.packages.binding_secrets import credential_values
+from stagewright.packages.binding_secrets import SHORTEST, credential_values
 from stagewright.packages.buildpack_list import split_references
 from stagewright.services.cell import CellOrder
 from stagewright.settings.outward import outward_variables
@@ -18,6 +18,8 @@ from stagewright.staging.output import secret_values
 _NOT_THE_APPS = frozenset({"PWD", "OLDPWD", "PATH", "VCAP_SERVICES", "VCAP_APPLICATION", "VCAP_PLATFORM_OPTIONS"})
 _ADDRESS = re.compile(r"(mysql2?|postgres(ql)?)://[^@?]*")
 """Of a database, without a password."""
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
+"""A JSON string, and the colon behind it where it is the name of a member."""
 _POSTS = ("POST_BUILDPACK", "POST_BUILDPACKS")
 
 
@@ -56,8 +58,21 @@ def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
             credential_values(services) - frozenset(_public(services)) if isinstance(services, dict) else frozenset()
         )
     except (ValueError, RecursionError):
-        credentials = frozenset()
+        # Nobody can say which text of a broken document is a password: every one that is no name of a member is taken for one.
+        credentials = frozenset(_texts_of(environ["VCAP_SERVICES"]))
     return credentials | secret_values(own, guess=False)
+
+
+def _texts_of(broken: str) -> Iterator[str]:
+    for written, colon in _TEXT.findall(broken):
+        if not colon and len(written) >= SHORTEST:
+            yield written
+            try:
+                decoded = str(json.loads(f'"{written}"', strict=False))
+            except ValueError:
+                continue
+            yield from secret_values({"": decoded}, guess=False)
+            yield from (decoded, *(line for line in decoded.splitlines() if len(line) >= SHORTEST))
 
 
 def _public(value: object) -> Iterator[str]:

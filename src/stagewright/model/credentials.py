@@ -27,6 +27,7 @@ _QUERY = re.compile(
     r"[^&;#\s'\"]+",
     re.IGNORECASE,
 )
+_MISTYPED_SCHEME = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?/+")
 _SHORTEST = 4
 """Characters of a password that is looked for by value: a shorter one is part of too many words."""
 
@@ -69,6 +70,17 @@ def without_credentials(text: str, secrets: Iterable[str] = ()) -> str:
     text = _HEADER.sub(rf"\1{MASK}", text)
     text = _TOKEN_HEADER.sub(rf"\1{MASK}", text)
     return _QUERY.sub(rf"\1{MASK}", text)
+
+
+def shown_reference(reference: str) -> str:
+    """A reference to a buildpack as anybody may read it, also one that was mistyped: ``https:/me:word@host`` is no URL, and what
+    stands before its ``@`` is a password nevertheless. The user of ``git@host:path`` stays."""
+    shown = without_credentials(reference)
+    before, at, after = shown.rpartition("@")
+    scheme = _MISTYPED_SCHEME.match(before)
+    begin = scheme.end() if scheme else 0
+    web = scheme is not None and scheme[0].lower().startswith("http")
+    return f"{before[:begin]}{MASK}@{after}" if at and (web or ":" in before[begin:]) else shown
 
 
 def _masked_userinfo(match: re.Match[str]) -> str:

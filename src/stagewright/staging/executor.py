@@ -16,6 +16,7 @@ from stagewright.model.buildpack import Dialect, Script
 from stagewright.model.containers import Cause, Command, Exit
 from stagewright.model.events import ActionFinished, ActionStarted, DetectNotExecutable, Warned
 from stagewright.model.plan import Action, ReadProcesses, Role, RunScript, RunTests, Turn
+from stagewright.model.process import Processes
 from stagewright.model.tree import Difference
 from stagewright.ports.events import EventSink
 from stagewright.ports.keeping import Workspace
@@ -92,7 +93,7 @@ class ScriptExecutor:
         else:
             ran = self.runner.run(step, self._earlier(step, facts), answers=True)
             self.runner.raise_limits(step, ran)
-            says = mask(ran.answer.decode("utf-8", "replace").rstrip("\r\n"))
+            says = mask.answer(ran.answer.decode("utf-8", "replace").rstrip("\r\n"))
             if ran.exit.code > 128 or ran.exit.code in _CANNOT_RUN:
                 failed = ran.exit.code
                 self.events(
@@ -117,9 +118,16 @@ class ScriptExecutor:
         ran = self.runner.run(step, self._earlier(step, facts), answers=True)
         self.runner.raise_for(step, ran)
         with _documents_of(step.turn):
-            said = cloudfoundry.parse_release(ran.answer, step.buildpack)
+            said = self._parsed(ran.answer, step)
         self.events(ActionFinished(action, ran.exit.seconds, ran.exit.code))
         return replace(facts.after(action.key), released={**facts.released, step.turn.position: said})
+
+    def _parsed(self, answer: bytes, step: RunScript) -> Processes:
+        """What bin/release says. Raises BadRelease, which may quote the answer, and must not quote a secret."""
+        try:
+            return cloudfoundry.parse_release(answer, step.buildpack)
+        except cloudfoundry.BadRelease as bad:
+            raise replace(bad, says=self.runner.masker(bad.says)) from None
 
     def _report(self, action: Action, step: RunScript, facts: Facts) -> Facts:
         """What bin/report says is kept with the build; a report that fails is no failure of the build."""
@@ -127,7 +135,7 @@ class ScriptExecutor:
         self.runner.raise_limits(step, ran)
         said: Any = None
         if ran.exit.code == 0:
-            text = self.runner.masker(ran.answer.decode("utf-8", "replace"))
+            text = self.runner.masker.answer(ran.answer.decode("utf-8", "replace"))
             try:
                 said = plain(load_yaml(text.encode()))
             except NotReadable:
