@@ -9,10 +9,10 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
-from tests.odd_trees import facts
 
 from stagewright.model.tree import Bounds
 from stagewright.trees import Compression, LinkPolicy, Modes, Placed, pack, tree_digest, unpack
+from tests.odd_trees import facts
 
 TOP = PurePosixPath()
 

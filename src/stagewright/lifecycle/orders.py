@@ -10,7 +10,7 @@ from pathlib import Path
 from stagewright.buildpacks.fetching import FetchPolicy
 from stagewright.lifecycle.flags import Given
 from stagewright.packages.binding_secrets import SHORTEST, credential_values
-from stagewright.packages.buildpack_list import split_references
+from stagewright.packages.buildpack_list import POST_VARIABLES, split_references
 from stagewright.services.cell import CellOrder
 from stagewright.settings.outward import outward_variables
 from stagewright.staging.output import secret_values
@@ -20,7 +20,6 @@ _ADDRESS = re.compile(r"(mysql2?|postgres(ql)?)://[^@?]*")
 """Of a database, without a password."""
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
 """A JSON string, and the colon behind it where it is the name of a member."""
-_POSTS = ("POST_BUILDPACK", "POST_BUILDPACKS")
 
 
 def order_of(given: Given, environ: Mapping[str, str], cwd: Path) -> tuple[CellOrder, FetchPolicy]:
@@ -33,7 +32,7 @@ def order_of(given: Given, environ: Mapping[str, str], cwd: Path) -> tuple[CellO
         build_dir=path("buildDir").resolve(),  # a link to the app is the app
         cache=path("buildArtifactsCacheDir"),
         keys=tuple(given.text("buildpackOrder").split(",")),
-        posts=tuple(ref for name in _POSTS for ref in split_references(environ.get(name, ""))),
+        posts=tuple(ref for name in POST_VARIABLES for ref in split_references(environ.get(name, ""))),
         skip_detect=given.boolean("skipDetect"),
         droplet=path("outputDroplet"),
         result=path("outputMetadata"),

@@ -14,6 +14,7 @@ from stagewright.packages.app_json import AppJson, AppScripts, BadAppJson, Envir
 from stagewright.packages.binding_secrets import credential_values
 from stagewright.packages.bindings import BadBinding, Services, read_bindings
 from stagewright.packages.buildpack_list import (
+    POST_VARIABLES,
     BadBuildpackList,
     BadReferences,
     BuildpackList,
@@ -25,6 +26,7 @@ from stagewright.packages.procfile import BadProcfile, read_procfile
 from stagewright.packages.receive import NoSuchSource, NotASource, receive
 
 __all__ = [
+    "POST_VARIABLES",
     "AppJson",
     "AppScripts",
     "BadAppJson",

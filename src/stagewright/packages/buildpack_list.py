@@ -22,6 +22,10 @@ LONGEST_REFERENCE = 2048
 _BETWEEN = re.compile(r"[,\s]+")
 
 
+POST_VARIABLES = ("POST_BUILDPACK", "POST_BUILDPACKS")
+"""Variables of an app that name its post-buildpacks (contracts/extensions.md, "Where extensions come from")."""
+
+
 @dataclass(eq=False)
 class BadBuildpackList(AppProblem):
     """The file ``.buildpacks`` is no list of references."""

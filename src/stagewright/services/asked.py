@@ -17,6 +17,7 @@ from stagewright.model.build import AppManifest, ImageTarget
 from stagewright.model.buildpack import BuildpackRef
 from stagewright.model.events import Noted, Warned
 from stagewright.packages import (
+    POST_VARIABLES,
     AppJson,
     AppScripts,
     find_manifest,
@@ -33,7 +34,6 @@ from stagewright.staging.environment import fault_of_variable
 _URL = "BUILDPACK_URL"
 _OF_TESTS = {"CI": "true"}
 """Config vars of every test run, as on Heroku CI."""
-_POSTS = ("POST_BUILDPACK", "POST_BUILDPACKS")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class _References:
         if self.order.posts:
             yield from map(self._typed, self.order.posts)
             return
-        for name in _POSTS:
+        for name in POST_VARIABLES:
             for text in split_references(manifest.env.get(name, "")):
                 yield self._variable(name, text)
 
