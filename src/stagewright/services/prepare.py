@@ -120,9 +120,8 @@ def cache_slot(order: StageOrder, request: BuildRequest) -> CacheSlot:
 
 def result_key(request: BuildRequest, installation_key: bytes) -> Digest:
     """The key of all that goes into a droplet. Values of variables enter by HMAC: nobody can try passwords against a record."""
-    env = json.dumps(
-        [sorted(request.env.items()), request.services]
-    ).encode()  # which database is the first counts, too
+    # Services in their order: the first database is DATABASE_URL.
+    env = json.dumps([sorted(request.env.items()), request.services]).encode()
     start = json.dumps([request.manifest.command, [[p.type, p.command] for p in request.manifest.processes.types]])
     return key_of(
         "result",

@@ -45,7 +45,6 @@ _LARGEST_ANSWER = 1 << 20
 _LARGEST_ENVIRONMENT = 8 << 20
 """Bytes of environment that are read; the kernel gives a program less (2 MiB as a rule)."""
 
-
 _OPEN = os.R_OK | os.W_OK | os.X_OK
 
 
@@ -216,9 +215,8 @@ class ScriptRunner:
         try:
             yield
         finally:
-            if os.access(
-                self.workspace.home, _OPEN
-            ):  # a home that was closed is complained of where all places are looked at
+            # A home that was closed is complained of where all places are looked at.
+            if os.access(self.workspace.home, _OPEN):
                 remove_tree(directory)
 
     def _require_places(self, step: RunScript) -> None:
