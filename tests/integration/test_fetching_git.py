@@ -613,8 +613,9 @@ def test_git_ends_with_us(tmp_path: Path, number: signal.Signals) -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         program = (
-            "import sys; from pathlib import Path\n"
+            "import signal, sys; from pathlib import Path\n"
             "from stagewright.buildpacks import *\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it\n"
             "ref = parse_reference(sys.argv[1], (), Path('/'))\n"
             "fetch_into(ref, Path(sys.argv[2]), FetchPolicy(environment={'PATH': sys.argv[3]}))\n"
         )

@@ -101,11 +101,16 @@ def archive(tmp_path_factory: pytest.TempPathFactory, material: Path) -> Path:
     return archive
 
 
+def extract(archive: Path, place: Path) -> None:
+    """As a platform does it, by tar: the first releases of Python 3.11 have no filters."""
+    place.mkdir(exist_ok=True)
+    subprocess.run(["tar", "--no-same-owner", "-xzf", archive, "-C", place], check=True)
+
+
 @pytest.fixture(scope="module")
 def lifecycle(archive: Path) -> Path:
     place = archive.with_name("lifecycle")
-    with tarfile.open(archive) as tar:
-        tar.extractall(place, filter="tar")
+    extract(archive, place)
     return place
 
 
@@ -196,8 +201,7 @@ def test_an_app_is_staged_and_started_on_a_bare_root(cell: Cell, tmp_path: Path)
     result = json.loads((cell.root / "tmp/result.json").read_text())
     assert result["process_types"] == {"web": "env -0; exit 7"}
     droplet = tmp_path / "root/home/vcap"
-    with tarfile.open(cell.root / "tmp/droplet") as tar:
-        tar.extractall(droplet, filter="tar")
+    extract(cell.root / "tmp/droplet", droplet)
     of_script = variables((droplet / "app/staged.env").read_text())
     assert {**given, **of_script} == of_script
     assert set(of_script) - set(given) <= OF_SHELLS

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +57,7 @@ class DropIn:
         for buildpack in {one.key: one for one in staging.buildpacks if not one.elsewhere}.values():
             self._install(buildpack, place / "buildpacks")
         if staging.after is not None and (earlier := staging.after.keep / "out" / "cache.tgz").is_file():
-            with tarfile.open(earlier, "r:gz") as tar:
-                tar.extractall(place / "cache", filter="tar")
+            subprocess.run(["tar", "-xzf", earlier, "-C", place / "cache"], check=True)
 
     def _install(self, buildpack: Buildpack, directory: Path) -> None:
         buildpack.write(directory / (buildpack.directory or xxhash_name(buildpack.key)))
