@@ -591,7 +591,7 @@ def test_a_server_that_never_answers_is_left(tmp_path: Path) -> None:
             fetch_into(ref, tmp_path / "into", FetchPolicy(timeout=0.5, environment={"PATH": os.environ["PATH"]}))
         assert time.monotonic() - began < 5
     assert list(tmp_path.iterdir()) == []
-    assert not children_with("git-remote-http")
+    assert not left_running("git-remote-http")
 
 
 def children_with(name: str) -> list[str]:
@@ -605,6 +605,14 @@ def children_with(name: str) -> list[str]:
         if name in arguments and "127.0.0.1" in arguments and "/x.git" in arguments:
             found.append(arguments)
     return found
+
+
+def left_running(name: str) -> list[str]:
+    """What still runs ``name`` after the moment that a killed process takes to end."""
+    until = time.monotonic() + 5
+    while children_with(name) and time.monotonic() < until:
+        time.sleep(0.05)
+    return children_with(name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -628,10 +636,7 @@ def test_git_ends_with_us(tmp_path: Path, number: signal.Signals) -> None:
         child.send_signal(number)
         child.wait(10)
         connection.close()
-    until = time.monotonic() + 5
-    while children_with("git") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not children_with("git")
+    assert not left_running("git")
     if number is signal.SIGINT:
         assert list(tmp_path.iterdir()) == []
 
